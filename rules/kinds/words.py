@@ -1,0 +1,33 @@
+"""Turns of phrase that several kinds share."""
+
+from collections.abc import Iterable, Mapping
+
+from rules.alerts import Severity
+from rules.selection import EVERYTHING
+from rules.units import say_duration
+
+
+def listed(names: Iterable[str], everything: str) -> str:
+    """`BTC, ETH`, or a word for all of them."""
+    names = list(names)
+    return everything if EVERYTHING in names else ", ".join(names)
+
+
+def limits(levels: Mapping[Severity, str]) -> str:
+    """`0.05% (warning) or 0.1% (critical)`."""
+    rising = sorted(levels.items(), key=lambda level: level[0].rank)
+    return " or ".join(f"{limit} ({severity})" for severity, limit in rising)
+
+
+def number(facts: Mapping[str, object], name: str) -> float | None:
+    """A fact as a number, or None."""
+    value = facts.get(name)
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    except OverflowError:  # a venue may send an integer of a thousand digits
+        return None
+
+
+def until(at_ms: float | None, now_ms: int) -> str | None:
+    """`in 1h12m`, or None if it is over or unknown."""
+    return f"in {say_duration(int(at_ms) - now_ms)}" if at_ms is not None and at_ms > now_ms else None

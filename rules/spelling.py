@@ -1,0 +1,36 @@
+"""Names that match nothing: a rule with one of them would be right, and silent for ever."""
+
+from difflib import get_close_matches
+
+from rules.instruments import PERPETUAL
+
+VENUES = ("binance", "bybit", "okx", "hyperliquid", "deribit", "datamaxi", "defillama", "coingecko")
+_PAIRS = ("USDT", "USDC", PERPETUAL)  # not USD: PYUSD, TUSD and many more are coins
+_CLOSE = 0.8  # binanse is binance and okex is okx; bitget is a venue of its own, which DataMaxi+ brings
+
+
+def venues(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names; ValueError for one that is nearly a venue. Others stay: some sources bring venues of their own."""
+    for name in names:
+        lower = name.lower()
+        near = get_close_matches(lower, VENUES, n=1, cutoff=_CLOSE)
+        if near and not any(venue in lower for venue in VENUES):  # binanceus is no slip
+            raise ValueError(f"'{name}' is no venue; did you mean {near[0]}?")
+    return names
+
+
+def symbols(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names; ValueError for a venue's spelling of an instrument: BTCUSDT, BTC-USDT, BTC/USDT, BTC-USDT-SWAP."""
+    for name in names:
+        upper = name.upper()
+        parts = upper.replace("/", "-").replace("_", "-").split("-")
+        if "." in name or (len(parts) == 3 and "-" in name and parts[2] != "SWAP"):  # a feed, or our own spelling
+            continue
+        base, quote = parts[0], parts[1] if len(parts) > 1 else "USDT"
+        if len(parts) == 1:
+            pair = next((pair for pair in _PAIRS if upper.endswith(pair) and len(upper) > len(pair) + 1), None)
+            if pair is None:
+                continue
+            base, quote = upper.removesuffix(pair), "USDC" if pair == PERPETUAL else pair
+        raise ValueError(f"'{name}' is not how it is spelled here; write {base}, or {base}-{quote}-{PERPETUAL}")
+    return names
