@@ -1,0 +1,168 @@
+"""The log of what happened, for people and for windows that must be warm at start."""
+
+import logging
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, Select
+
+from rules.alerts import Alert
+from rules.events import AnyEvent, from_json
+from storage import statements as say
+from storage.database import Database
+from storage.rows import to_alert
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 1_000
+_key = msgspec.json.Decoder(dict[str, str])
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored event. `id` grows in the order of arrival; `payload` is the event as JSON."""
+
+    id: int
+    type: str
+    venue: str
+    symbol: str
+    at_ms: int
+    received_ms: int
+    payload: str
+
+    @property
+    def event(self) -> AnyEvent:
+        """msgspec.DecodeError if another version wrote it."""
+        return from_json(self.payload)
+
+
+class LoggedTransition(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored change of one alert."""
+
+    id: int
+    episode_id: str
+    rule_id: str
+    kind: str
+    key: dict[str, str]
+    sequence: int
+    change: str
+    reason: str
+    severity: str
+    value: float | None
+    at_ms: int
+    muted: str | None
+
+
+async def query_events(
+    database: Database,
+    *,
+    type: str | None = None,
+    venue: str | None = None,
+    symbol: str | None = None,
+    since_ms: int | None = None,
+    limit: int = 100,
+    after_id: int | None = None,
+) -> list[Logged]:
+    """The newest `limit` events that match, oldest first; with `after_id` those that follow it, for tailing."""
+    wanted = {"type": type, "venue": venue, "symbol": symbol, "since_ms": since_ms}
+    values: dict[str, Any] = {"the_limit": limit}
+    statement: Select[Any] = say.newest_events
+    if after_id is not None:
+        statement = say.events_after
+        values["after_id"] = after_id
+    for name, value in wanted.items():
+        if value is not None:
+            clause = say.event_filters[name]
+            statement = statement.where(clause)
+            values["since_ms" if name == "since_ms" else f"the_{name}"] = value
+    async with database.reader() as connection:
+        rows = (await connection.execute(statement, values)).all()
+    found = [_logged(row) for row in rows]
+    return found if after_id is not None else found[::-1]
+
+
+async def query_transitions(
+    database: Database, *, since_ms: int = 0, limit: int = 100, after_id: int = 0
+) -> list[LoggedTransition]:
+    """The newest `limit` changes of alerts, oldest first."""
+    values = {"since_ms": since_ms, "the_limit": limit, "after_id": after_id}
+    async with database.reader() as connection:
+        rows = (await connection.execute(say.latest_transitions, values)).all()
+    return [_transition(row) for row in reversed(rows)]
+
+
+async def latest_alerts(database: Database, *, limit: int = 20) -> list[Alert]:
+    """The episodes that changed last, newest first."""
+    async with database.reader() as connection:
+        return [to_alert(row) for row in await connection.execute(say.latest_alerts, {"the_limit": limit})]
+
+
+async def newest_id(database: Database) -> int:
+    """Where the log ends now; 0 while it is empty. A tail begins after it."""
+    async with database.reader() as connection:
+        return (await connection.execute(say.newest_event_id)).scalar() or 0
+
+
+async def known_facts(database: Database, since_ms: int, *, limit: int = 50_000) -> list[tuple[str, int]]:
+    """(once_key, received_ms) of the newest facts that may be counted only once, oldest first."""
+    async with database.reader() as connection:
+        rows = (await connection.execute(say.known_facts, {"since_ms": since_ms, "the_limit": limit})).all()
+    return [(row.once_key, row.received_ms) for row in reversed(rows)]
+
+
+async def stored_events(
+    database: Database, types: Collection[str], since_ms: int, *, chunk: int = _CHUNK
+) -> AsyncIterator[list[AnyEvent]]:
+    """The events of these types received since then, in the order of arrival, a list at a time.
+
+    What arrives while this reads is not part of it. Each list is a short read, so the writer's log can be cut.
+    """
+    async with database.reader() as connection:
+        first = (await connection.execute(say.first_event_since, {"since_ms": since_ms})).scalar()
+        last = (await connection.execute(say.newest_event_id)).scalar()
+    while first is not None and last is not None and types:
+        values = {"from_id": first, "to_id": last, "types": list(types), "since_ms": since_ms, "the_limit": chunk}
+        async with database.reader() as connection:
+            rows = (await connection.execute(say.stored_events, values)).all()
+        if not rows:
+            return
+        yield list(_readable([(row.id, row.payload) for row in rows]))
+        first = rows[-1].id + 1
+
+
+def _readable(rows: Iterable[tuple[int, str]]) -> Iterator[AnyEvent]:
+    """The events; one that another version wrote, or whose number was none, is left out and said."""
+    for number, payload in rows:
+        try:
+            yield from_json(payload)
+        except msgspec.DecodeError as exc:
+            log.warning("stored event cannot be read", extra={"event": number, "error": str(exc)})
+
+
+def _logged(row: Row[Any]) -> Logged:
+    return Logged(
+        id=row.id,
+        type=row.type,
+        venue=row.venue,
+        symbol=row.symbol,
+        at_ms=row.at_ms,
+        received_ms=row.received_ms,
+        payload=row.payload,
+    )
+
+
+def _transition(row: Row[Any]) -> LoggedTransition:
+    return LoggedTransition(
+        id=row.id,
+        episode_id=row.episode_id,
+        rule_id=row.rule_id,
+        kind=row.kind,
+        key=_key.decode(row.key),
+        sequence=row.sequence,
+        change=row.change,
+        reason=row.reason,
+        severity=row.severity,
+        value=row.value,
+        at_ms=row.at_ms,
+        muted=row.muted,
+    )

@@ -1,0 +1,260 @@
+"""The promise: a message that was decided is sent, or its row says why not. Never doubled without a label."""
+
+from collections.abc import Collection, Iterable
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rules.alerts import Severity
+from storage import statements as say
+from storage.claim import Delivery, claim
+from storage.database import Database
+from storage.listing import Entry, Lane, to_entry, to_lane
+from storage.notices import (
+    DEAD,
+    EXPIRED,
+    NOTICE_COLUMNS,
+    SUPPRESSED,
+    UNCERTAIN,
+    NewNotice,
+    Words,
+    notice_row,
+)
+
+OWN_WORDS_LAST_MS = 86_400_000  # a day: an operator's news is old after that
+_RETRIABLE = (UNCERTAIN, DEAD, EXPIRED, SUPPRESSED)
+
+
+class Outbox:
+    """The lanes' queues. Every method is one transaction, and the caller may be killed between any two of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # one message
+
+    async def claim(self, lane: str, now_ms: int, *, can_edit: bool = True) -> Delivery | None:
+        """The lane's next message, marked as being sent before it leaves; None: see `next_at_ms`.
+
+        With `can_edit`, good news names the messages that it replaces. After an error call `unclaim` with the same
+        time: the answer may have been lost, and the claim hold.
+        """
+        async with self._database.writer() as connection:
+            return await claim(connection, lane, now_ms, can_edit=can_edit)
+
+    async def unclaim(self, lane: str, claimed_ms: int) -> bool:
+        """Put back what was claimed then, if anything was: it certainly did not leave."""
+        async with self._database.writer() as connection:
+            values = {"the_lane": lane, "claimed_ms": claimed_ms}
+            return (await connection.execute(say.unclaim, values)).rowcount > 0
+
+    async def send_anew(self, key: str) -> None:
+        """What was to be an edit leaves as a message of its own: from here on it must not be repeated freely."""
+        async with self._database.writer() as connection:
+            await connection.execute(say.no_longer_an_edit, {"the_key": key})
+
+    async def next_at_ms(self, lane: str, now_ms: int) -> int | None:
+        """When a claim may find something, at the earliest now; None: only after something else has happened."""
+        async with self._database.reader() as connection:
+            row = (await connection.execute(say.one_lane, {"the_lane": lane})).first()
+            if row is not None and row.disabled_reason is not None:
+                return None
+            if (await connection.execute(say.in_flight, {"the_lane": lane})).first() is not None:
+                return None
+            head = (await connection.execute(say.head_of_lane, {"the_lane": lane})).first()
+        if head is None:
+            return None
+        lane_ms: int = (row.not_before_ms or 0) if row is not None else 0
+        head_ms: int = min(head.not_before_ms or 0, head.expires_ms)
+        return max(now_ms, lane_ms, head_ms)
+
+    async def sent(self, key: str, message_id: str | None, now_ms: int) -> bool:
+        """The far end said yes; the lane is well. False if the message was not being sent (any more)."""
+        async with self._database.writer() as connection:
+            await connection.execute(say.lane_did_well, {"the_key": key})
+            values = {"the_key": key, "the_message_id": message_id, "now_ms": now_ms}
+            return (await connection.execute(say.finish_sent, values)).rowcount > 0
+
+    async def retry_at(self, key: str, at_ms: int, reason: str, *, counts_as_attempt: bool = True) -> bool:
+        """It certainly did not arrive: try again at that time, until it expires. It keeps its place in the lane."""
+        async with self._database.writer() as connection:
+            if counts_as_attempt:
+                await connection.execute(say.lane_failed, {"the_key": key, "the_reason": reason})
+            return await _wait_again(connection, key, at_ms, reason, attempts=int(counts_as_attempt))
+
+    async def uncertain(self, key: str, reason: str, *, resend: bool, at_ms: int | None = None) -> bool:
+        """It left and no answer came. With `resend` it goes once more, labelled; never more than once.
+
+        True if it will be sent once more.
+        """
+        async with self._database.writer() as connection:
+            if resend:
+                values = {"the_key": key, "the_not_before_ms": at_ms, "the_reason": reason}
+                if (await connection.execute(say.send_once_more, values)).rowcount > 0:
+                    return True
+            values = {"the_key": key, "the_reason": reason, "now_ms": self._database.clock()}
+            await connection.execute(say.finish_uncertain, values)
+            return False
+
+    async def dead(self, key: str, reason: str) -> bool:
+        """It will never be taken; the lane is well."""
+        async with self._database.writer() as connection:
+            values = {"the_key": key, "the_reason": reason, "now_ms": self._database.clock()}
+            return (await connection.execute(say.finish_dead, values)).rowcount > 0
+
+    async def say(
+        self, lane: str, words: Words, severity: Severity, *, lasts_ms: int = OWN_WORDS_LAST_MS, key: str | None = None
+    ) -> str:
+        """Put our own words into a lane; the same `key` twice is said once. Returns the row's key."""
+        notice = own_words(lane, words, severity, self._database.clock(), lasts_ms=lasts_ms, key=key)
+        async with self._database.writer() as connection:
+            await _add(connection, [notice])
+        return notice.key
+
+    async def expire(self, now_ms: int) -> int:
+        """End what waited too long, in all lanes, also in those that nobody claims from. How many."""
+        async with self._database.writer() as connection:
+            return (await connection.execute(say.expire_everywhere, {"now_ms": now_ms})).rowcount
+
+    # lanes
+
+    async def hold_lane(self, lane: str, until_ms: int, reason: str, *, key: str | None = None) -> None:
+        """Nothing leaves this lane until then, not even after a restart: the far end asked for it.
+
+        `key` is the message that it refused: it waits again, and this was no attempt.
+        """
+        async with self._database.writer() as connection:
+            values = {"the_lane": lane, "until_ms": until_ms, "the_reason": reason}
+            await connection.execute(say.hold_lane, values)
+            if key is not None:
+                await _wait_again(connection, key, until_ms, reason, attempts=0)
+
+    async def disable_lane(
+        self, lane: str, reason: str, tell: Iterable[NewNotice] = (), *, key: str | None = None
+    ) -> None:
+        """Nothing leaves this lane until its address changes or a person enables it; tell others, in one transaction.
+
+        `key` is the message that was refused: it waits, and leaves if the lane is enabled before it expires.
+        """
+        async with self._database.writer() as connection:
+            values = {"the_lane": lane, "the_reason": reason, "now_ms": self._database.clock()}
+            await connection.execute(say.disable_lane, values)
+            if key is not None:
+                await _wait_again(connection, key, None, reason, attempts=0)
+            await _add(connection, list(tell))
+
+    async def enable_lane(self, lane: str) -> bool:
+        """Start afresh. False if there is no such lane."""
+        async with self._database.writer() as connection:
+            return (await connection.execute(say.enable_lane, {"the_lane": lane})).rowcount > 0
+
+    async def sync_lanes(self, addresses: dict[str, str], now_ms: int) -> None:
+        """Make the lanes those of the configuration: name -> a hash of the address, never the address itself.
+
+        A changed address enables its lane; what waits in a lane that is gone is dead. Call `recover` first.
+        """
+        async with self._database.writer() as connection:
+            for lane, address in sorted(addresses.items()):
+                await connection.execute(say.add_lane, {"lane": lane, "address_hash": address, "failures": 0})
+                await connection.execute(say.readdress_lane, {"the_lane": lane, "the_address_hash": address})
+            kept = sorted(addresses)
+            await connection.execute(say.give_up_dropped, {"kept": kept, "now_ms": now_ms})
+            await connection.execute(say.drop_lanes, {"kept": kept})
+
+    async def recover(
+        self, now_ms: int, resend_severities: Collection[Severity] = (Severity.CRITICAL,), *, lane: str | None = None
+    ) -> None:
+        """At start: what was being sent when we stopped is uncertain. The loud is sent once more, labelled.
+
+        An edit is made again, whatever its severity: the same edit twice is one edit.
+        `lane` limits it to one sink, for sinks that have a policy of their own.
+        """
+        loud = [severity.value for severity in resend_severities]
+        async with self._database.writer() as connection:
+            if lane is None:
+                await connection.execute(say.edit_again)
+                await connection.execute(say.repeat_interrupted, {"severities": loud})
+                await connection.execute(say.leave_interrupted, {"now_ms": now_ms})
+            else:
+                await connection.execute(say.edit_again_in_lane, {"the_lane": lane})
+                await connection.execute(say.repeat_interrupted_in_lane, {"severities": loud, "the_lane": lane})
+                await connection.execute(say.leave_interrupted_in_lane, {"now_ms": now_ms, "the_lane": lane})
+
+    # for people
+
+    async def lanes(self) -> list[Lane]:
+        """All lanes, by name."""
+        async with self._database.reader() as connection:
+            return [to_lane(row) for row in await connection.execute(say.all_lanes)]
+
+    async def listing(
+        self, statuses: Collection[str] = (), lane: str | None = None, *, limit: int = 100
+    ) -> list[Entry]:
+        """The newest messages, newest first; of these statuses and this lane if any are named."""
+        values: dict[str, object] = {"the_limit": limit}
+        if statuses:
+            values["statuses"] = list(statuses)
+        if lane is not None:
+            values["the_lane"] = lane
+        match lane is not None, bool(statuses):
+            case True, True:
+                statement = say.outbox_listing_of_lane_by_status
+            case True, False:
+                statement = say.outbox_listing_of_lane
+            case False, True:
+                statement = say.outbox_listing_by_status
+            case _:
+                statement = say.outbox_listing
+        async with self._database.reader() as connection:
+            return [to_entry(row) for row in await connection.execute(statement, values)]
+
+    async def counts(self) -> dict[tuple[str, str], int]:
+        """How many messages by (lane, status)."""
+        async with self._database.reader() as connection:
+            return {(row.lane, row.status): row.rows for row in await connection.execute(say.outbox_counts)}
+
+    async def find(self, prefix: str) -> list[str]:
+        """Keys that begin so, at most ten; people type the first eight letters."""
+        async with self._database.reader() as connection:
+            return list((await connection.execute(say.keys_like, {"prefix": prefix})).scalars())
+
+    async def retry(self, key: str) -> bool:
+        """Send what ended unsent or uncertain after all, and enable its lane. False: it is sent, merged or waiting."""
+        async with self._database.writer() as connection:
+            values = {"the_key": key, "statuses": list(_RETRIABLE), "now_ms": self._database.clock()}
+            if (await connection.execute(say.retry_by_hand, values)).rowcount == 0:
+                return False
+            lane = (await connection.execute(say.lane_of, {"the_key": key})).scalar()
+            await connection.execute(say.enable_lane, {"the_lane": lane})
+            return True
+
+
+def own_words(
+    lane: str,
+    words: Words,
+    severity: Severity,
+    now_ms: int,
+    *,
+    lasts_ms: int = OWN_WORDS_LAST_MS,
+    key: str | None = None,
+) -> NewNotice:
+    """A message that is no alert, ready for a lane."""
+    return NewNotice(
+        key=key or uuid4().hex,
+        lane=lane,
+        severity=severity,
+        created_ms=now_ms,
+        expires_ms=now_ms + lasts_ms,
+        text=words,
+    )
+
+
+async def _wait_again(connection: AsyncConnection, key: str, at_ms: int | None, reason: str, *, attempts: int) -> bool:
+    values = {"the_key": key, "the_not_before_ms": at_ms, "the_attempts": attempts, "the_reason": reason}
+    return (await connection.execute(say.wait_again, values)).rowcount > 0
+
+
+async def _add(connection: AsyncConnection, notices: list[NewNotice]) -> None:
+    rows = [dict(zip(NOTICE_COLUMNS, notice_row(notice), strict=True)) for notice in notices]
+    if rows:
+        await connection.execute(say.insert_notices, rows)

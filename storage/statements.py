@@ -1,0 +1,358 @@
+"""The whole conversation with the database, one named sentence each; both databases read the same words."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import String, and_, bindparam, case, delete, exists, func, literal, null, or_, select, update
+from sqlalchemy.sql.elements import BindParameter, ColumnElement
+
+from storage.notices import DEAD, EXPIRED, MERGED, SENDING, SENT, UNCERTAIN, WAITING
+from storage.rows import ALERT_COLUMNS, STATE_COLUMNS
+from storage.schema import (
+    alerts,
+    api_keys,
+    events,
+    lanes,
+    meta,
+    outbox,
+    refresh_tokens,
+    states,
+    token_families,
+    transitions,
+)
+from storage.sentences import insert_once, upsert
+
+# the journal: one batch
+insert_events = insert_once(events)  # a replay after a reconnect is counted once
+insert_transitions = insert_once(transitions)  # deciding the same thing twice is deciding it once
+insert_notices = insert_once(outbox)  # and so is telling it
+upsert_alerts = upsert(alerts, "episode_id", ALERT_COLUMNS[1:])
+upsert_states = upsert(states, "fingerprint", STATE_COLUMNS[1:])
+upsert_meta = upsert(meta, "name", ["value"])
+forget_states = delete(states).where(states.c.fingerprint.in_(bindparam("fingerprints", expanding=True)))
+
+# what the engine starts from
+all_states = select(states.c.fingerprint, states.c.payload).order_by(states.c.fingerprint)
+one_meta = select(meta.c.value).where(meta.c.name == bindparam("the_name"))
+
+# the outbox: parameters are called the_*, because a column's own name means the value that it is set to
+_lane = outbox.c.lane == bindparam("the_lane")
+_key = outbox.c.key == bindparam("the_key")
+_is_waiting = outbox.c.status == WAITING
+_is_sending = outbox.c.status == SENDING
+_now: BindParameter[int] = bindparam("now_ms")
+
+
+def _because(reason: str) -> ColumnElement[str]:
+    """A reason of ours, and what had been noted before, so that a row's end explains itself."""
+    return literal(reason).concat(func.coalesce(literal("; before that: ").concat(outbox.c.last_error), ""))
+
+
+# claiming: whoever holds the lane's row is the lane's only claimer; SQLite has one writer and needs no lock.
+# What is in flight is asked after the row is held, in a sentence of its own: PostgreSQL answers each sentence as of the
+# moment when it began, so that one sentence for both could miss what the last holder has just marked.
+lane_to_claim = select(lanes).where(lanes.c.lane == bindparam("the_lane")).with_for_update(skip_locked=True)
+one_lane = select(lanes).where(lanes.c.lane == bindparam("the_lane"))
+add_lane = insert_once(lanes, "lane")
+in_flight = select(outbox.c.key).where(_lane, _is_sending).limit(1)
+head_of_lane = select(outbox).where(_lane, _is_waiting).order_by(outbox.c.id).limit(1)
+episode_in_lane = select(outbox).where(_lane, outbox.c.episode_id == bindparam("the_episode")).order_by(outbox.c.id)
+alert_of_episode = select(alerts).where(alerts.c.episode_id == bindparam("the_episode"))
+history_of_episode = (  # the latest changes are enough for a message; an episode may have thousands
+    select(transitions.c.change, transitions.c.severity, transitions.c.at_ms, transitions.c.value)
+    .where(transitions.c.episode_id == bindparam("the_episode"))
+    .order_by(transitions.c.id.desc())
+    .limit(100)
+)
+start_sending = (  # one message tells all of the group: it is as loud as the loudest and lives as long as the youngest
+    update(outbox)
+    .where(_key, _is_waiting)
+    .values(
+        status=SENDING,
+        send_started_ms=_now,
+        not_before_ms=null(),
+        severity=bindparam("the_severity"),
+        expires_ms=bindparam("the_expires_ms"),
+        repeats=bindparam("the_repeats"),
+        edit_of=bindparam("the_edit_of"),
+    )
+)
+merge_the_rest = (
+    update(outbox)
+    .where(_lane, _is_waiting, outbox.c.episode_id == bindparam("the_episode"), outbox.c.key != bindparam("the_key"))
+    .values(
+        status=MERGED,
+        merged_into=bindparam("the_key"),
+        finished_ms=_now,
+        last_error=literal("told by the message ").concat(func.substr(bindparam("the_key"), 1, 8)),
+    )
+)
+expire_one = (
+    update(outbox).where(_key, _is_waiting).values(status=EXPIRED, finished_ms=_now, last_error=bindparam("the_reason"))
+)
+_overdue = and_(_is_waiting, outbox.c.expires_ms <= _now)
+_expired = {
+    "status": EXPIRED,
+    "finished_ms": _now,
+    "last_error": case(
+        (outbox.c.repeats > 0, _because("too old; the copy sent before may have arrived")),
+        else_=_because("too old to be of use, never sent"),
+    ),
+}
+expire_lane = update(outbox).where(_lane, _overdue).values(_expired)
+expire_everywhere = update(outbox).where(_overdue).values(_expired)
+
+# what became of a message; each only while it is being sent, so that a late answer changes nothing
+finish_sent = (
+    update(outbox)
+    .where(_key, _is_sending)
+    .values(status=SENT, finished_ms=_now, message_id=bindparam("the_message_id"), last_error=null())
+)
+finish_uncertain = (
+    update(outbox)
+    .where(_key, _is_sending)
+    .values(status=UNCERTAIN, finished_ms=_now, last_error=bindparam("the_reason"))
+)
+finish_dead = (
+    update(outbox)
+    .where(_key, or_(_is_sending, _is_waiting))
+    .values(status=DEAD, finished_ms=_now, last_error=bindparam("the_reason"))
+)
+wait_again = (
+    update(outbox)
+    .where(_key, _is_sending)
+    .values(
+        status=WAITING,
+        send_started_ms=null(),
+        not_before_ms=bindparam("the_not_before_ms"),
+        attempts=outbox.c.attempts + bindparam("the_attempts"),
+        last_error=bindparam("the_reason"),
+    )
+)
+unclaim = (  # the answer to the claim was lost, and with it the message
+    update(outbox)
+    .where(_lane, _is_sending, outbox.c.send_started_ms == bindparam("claimed_ms"))
+    .values(status=WAITING, send_started_ms=null())
+)
+no_longer_an_edit = update(outbox).where(_key, _is_sending).values(edit_of=null())
+send_once_more = (  # only what has not been repeated yet
+    update(outbox)
+    .where(_key, _is_sending, outbox.c.repeats == 0)
+    .values(
+        status=WAITING,
+        repeats=1,
+        send_started_ms=null(),
+        not_before_ms=bindparam("the_not_before_ms"),
+        last_error=bindparam("the_reason"),
+    )
+)
+lane_of = select(outbox.c.lane).where(_key)
+_its_lane = lanes.c.lane == lane_of.where(_is_sending).scalar_subquery()  # a late answer says nothing of the lane
+
+# lanes
+_the_lane = lanes.c.lane == bindparam("the_lane")
+lane_did_well = update(lanes).where(_its_lane).values(failures=0, not_before_ms=null(), held_reason=null())
+lane_failed = update(lanes).where(_its_lane).values(failures=lanes.c.failures + 1, held_reason=bindparam("the_reason"))
+hold_lane = (  # never shortened: two answers may name two times
+    update(lanes)
+    .where(_the_lane)
+    .values(
+        not_before_ms=case(
+            (lanes.c.not_before_ms > bindparam("until_ms"), lanes.c.not_before_ms), else_=bindparam("until_ms")
+        ),
+        held_reason=bindparam("the_reason"),
+    )
+)
+disable_lane = (
+    update(lanes)
+    .where(_the_lane)
+    .values(
+        disabled_reason=func.coalesce(lanes.c.disabled_reason, bindparam("the_reason")),
+        disabled_ms=func.coalesce(lanes.c.disabled_ms, _now),
+    )
+)
+enable_lane = (
+    update(lanes)
+    .where(_the_lane)
+    .values(disabled_reason=null(), disabled_ms=null(), not_before_ms=null(), held_reason=null(), failures=0)
+)
+readdress_lane = (  # a new address is a new chance
+    enable_lane.values(address_hash=bindparam("the_address_hash")).where(
+        lanes.c.address_hash != bindparam("the_address_hash")
+    )
+)
+all_lanes = select(lanes).order_by(lanes.c.lane)
+_kept: BindParameter[Sequence[str]] = bindparam("kept", expanding=True)
+drop_lanes = delete(lanes).where(lanes.c.lane.not_in(_kept))
+give_up_dropped = (
+    update(outbox)
+    .where(_is_waiting, outbox.c.lane.not_in(_kept))
+    .values(status=DEAD, finished_ms=_now, last_error=_because("its sink is no longer in the configuration"))
+)
+
+# starting again after a crash: what was being sent may or may not have arrived
+_CRASH = "the program stopped while this was being sent"
+repeat_interrupted = (
+    update(outbox)
+    .where(_is_sending, outbox.c.repeats == 0, outbox.c.severity.in_(bindparam("severities", expanding=True)))
+    .values(status=WAITING, repeats=1, send_started_ms=null(), not_before_ms=null(), last_error=_CRASH)
+)
+edit_again = (
+    update(outbox)
+    .where(_is_sending, outbox.c.edit_of.is_not(None))
+    .values(status=WAITING, send_started_ms=null(), not_before_ms=null(), last_error=_CRASH)
+)
+leave_interrupted = update(outbox).where(_is_sending).values(status=UNCERTAIN, finished_ms=_now, last_error=_CRASH)
+repeat_interrupted_in_lane = repeat_interrupted.where(_lane)
+edit_again_in_lane = edit_again.where(_lane)
+leave_interrupted_in_lane = leave_interrupted.where(_lane)
+
+# who may read: `used_ms` is written in the sentence that asks for it, so that of two that use a token at once one is late
+all_keys = select(api_keys).order_by(api_keys.c.created_ms, api_keys.c.key_id)
+add_key = insert_once(api_keys)
+revoke_keys = (
+    update(api_keys)
+    .where(
+        api_keys.c.revoked_ms.is_(None),
+        or_(api_keys.c.key_id == bindparam("the_key"), api_keys.c.name == bindparam("the_key")),
+    )
+    .values(revoked_ms=_now)
+)
+add_family = insert_once(token_families)
+one_family = select(token_families).where(token_families.c.family == bindparam("the_family"))
+revoke_family = (
+    update(token_families)
+    .where(token_families.c.family == bindparam("the_family"), token_families.c.revoked_ms.is_(None))
+    .values(revoked_ms=_now, revoked_reason=bindparam("the_reason"))
+)
+revoked_families = select(token_families.c.family, token_families.c.revoked_ms).where(
+    token_families.c.revoked_ms >= bindparam("since_ms")
+)
+add_refresh = insert_once(refresh_tokens)
+one_refresh = select(refresh_tokens).where(refresh_tokens.c.digest == bindparam("the_digest"))
+use_refresh = (
+    update(refresh_tokens)
+    .where(refresh_tokens.c.digest == bindparam("the_digest"), refresh_tokens.c.used_ms.is_(None))
+    .values(used_ms=_now)
+)
+forget_refresh = delete(refresh_tokens).where(refresh_tokens.c.expires_ms < _now)
+forget_families = delete(token_families).where(  # nothing of theirs is alive any more
+    ~select(refresh_tokens.c.digest).where(refresh_tokens.c.family == token_families.c.family).exists()
+)
+
+# looking at the outbox
+_shown = (
+    select(outbox, alerts.c.rule_id, alerts.c.key.label("alert_key"))
+    .join(alerts, alerts.c.episode_id == outbox.c.episode_id, isouter=True)
+    .order_by(outbox.c.id.desc())
+    .limit(bindparam("the_limit"))
+)
+outbox_listing = _shown
+outbox_listing_of_lane = _shown.where(_lane)
+_wanted = outbox.c.status.in_(bindparam("statuses", expanding=True))
+outbox_listing_by_status = _shown.where(_wanted)
+outbox_listing_of_lane_by_status = _shown.where(_lane, _wanted)
+outbox_counts = select(outbox.c.lane, outbox.c.status, func.count().label("rows")).group_by(
+    outbox.c.lane, outbox.c.status
+)
+keys_like = select(outbox.c.key).where(outbox.c.key.startswith(bindparam("prefix"), autoescape=False)).limit(10)
+retry_by_hand = (  # as long as it was given at first; what may have arrived says that it is a repeat
+    update(outbox)
+    .where(_key, outbox.c.status.in_(bindparam("statuses", expanding=True)))
+    .values(
+        status=WAITING,
+        repeats=case((outbox.c.status == UNCERTAIN, 1), else_=outbox.c.repeats),
+        not_before_ms=null(),
+        send_started_ms=null(),
+        finished_ms=null(),
+        expires_ms=_now + outbox.c.expires_ms - outbox.c.created_ms,
+        last_error=_because("sent again by hand"),
+    )
+)
+
+# the log
+_since = events.c.received_ms >= bindparam("since_ms")
+newest_events = select(events).order_by(events.c.received_ms.desc(), events.c.id.desc()).limit(bindparam("the_limit"))
+events_after = (
+    select(events).where(events.c.id > bindparam("after_id")).order_by(events.c.id).limit(bindparam("the_limit"))
+)
+event_filters: dict[str, ColumnElement[bool]] = {
+    "type": events.c.type == bindparam("the_type"),
+    "venue": events.c.venue == bindparam("the_venue"),
+    # a coin stands for its instruments, as in the rules
+    "symbol": (events.c.symbol == bindparam("the_symbol"))
+    | events.c.symbol.startswith(bindparam("the_symbol", type_=String).concat("-")),
+    "since_ms": _since,
+}
+known_facts = (
+    select(events.c.once_key, events.c.received_ms)
+    .where(_since, events.c.once_key.is_not(None))
+    .order_by(events.c.received_ms.desc())
+    .limit(bindparam("the_limit"))
+)
+newest_event_id = select(func.max(events.c.id))
+first_event_since = select(func.min(events.c.id)).where(_since)
+stored_events = (  # in the order in which the engine saw them; each chunk is a short read of its own
+    select(events.c.id, events.c.payload)
+    .where(
+        events.c.id >= bindparam("from_id"),
+        events.c.id <= bindparam("to_id"),
+        events.c.type.in_(bindparam("types", expanding=True)),
+        _since,
+    )
+    .order_by(events.c.id)
+    .limit(bindparam("the_limit"))
+)
+latest_alerts = select(alerts).order_by(alerts.c.at_ms.desc(), alerts.c.episode_id).limit(bindparam("the_limit"))
+latest_transitions = (
+    select(transitions, alerts.c.rule_id, alerts.c.kind, alerts.c.key)
+    .join(alerts, alerts.c.episode_id == transitions.c.episode_id)
+    .where(transitions.c.at_ms >= bindparam("since_ms"), transitions.c.id > bindparam("after_id"))
+    .order_by(transitions.c.id.desc())
+    .limit(bindparam("the_limit"))
+)
+
+# retention: a bounded chunk at a time, so that nobody waits long; the newest event stays, its number is the log's end
+_chunk: BindParameter[int] = bindparam("chunk")
+old_events = delete(events).where(
+    events.c.id.in_(
+        select(events.c.id)
+        .where(
+            events.c.received_ms < bindparam("before_ms"),
+            events.c.id < select(func.max(events.c.id)).scalar_subquery(),
+        )
+        .order_by(events.c.received_ms)
+        .limit(_chunk)
+    )
+)
+_still_needed = exists().where(  # the end is told to whoever was told the beginning, by changing that very message
+    outbox.c.status == SENT,
+    alerts.c.episode_id == outbox.c.episode_id,
+    or_(alerts.c.is_firing, alerts.c.at_ms >= bindparam("before_ms")),
+)
+old_messages = delete(outbox).where(
+    outbox.c.id.in_(
+        select(outbox.c.id)
+        .where(
+            outbox.c.status.in_(bindparam("statuses", expanding=True)),
+            outbox.c.finished_ms < bindparam("before_ms"),
+            ~_still_needed,
+        )
+        .order_by(outbox.c.finished_ms)
+        .limit(_chunk)
+    )
+)
+_old_episodes = (
+    select(alerts.c.episode_id)
+    .where(
+        alerts.c.is_firing.is_(False),
+        or_(alerts.c.ended_ms.is_not(None), alerts.c.is_momentary),  # a pending one still runs
+        alerts.c.at_ms < bindparam("before_ms"),
+        ~exists().where(outbox.c.episode_id == alerts.c.episode_id),  # its messages still quote it
+    )
+    .order_by(alerts.c.at_ms)
+    .limit(_chunk)
+)
+episodes_to_forget = _old_episodes
+_episodes: BindParameter[Sequence[str]] = bindparam("episodes", expanding=True)
+old_transitions = delete(transitions).where(transitions.c.episode_id.in_(_episodes))
+old_alerts = delete(alerts).where(alerts.c.episode_id.in_(_episodes))
