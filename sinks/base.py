@@ -1,0 +1,81 @@
+"""What every sink is: one recipient that takes a rendered message and says truthfully what became of it."""
+
+from typing import Protocol
+
+import msgspec
+
+from rules.alerts import Alert, Change, Severity
+from rules.alerts import Moment as Moment
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is to be told, before anybody has put it into words. Rendered when it leaves, never earlier."""
+
+    key: str  # the outbox row's; its head labels a repeat
+    change: Change
+    alert: Alert  # as it stands now, not as it stood when the row was written
+    history: tuple[Moment, ...] = ()  # the episode's changes so far, oldest first
+    created_ms: int  # when it was decided
+    is_repeat: bool = False  # an earlier copy may have arrived
+    merged: int = 1  # how many waiting changes of the episode this one message tells
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Words for people, without any chat's markup."""
+
+    headline: str  # one line
+    lines: tuple[str, ...] = ()
+    footer: str = ""  # rule id, times; small print
+    severity: Severity = Severity.INFO
+    change: Change | None = None  # None: a word of our own (a test, a lane that died)
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """The far end took the message; `message_id` is its name there, if it has one and can be edited."""
+
+    message_id: str | None = None
+
+
+class Sink(Protocol):
+    """One recipient, named by the trader. One message at a time; the outbox sees to that."""
+
+    name: str
+    can_edit: bool
+
+    async def deliver(self, message: Message, *, edits: str | None = None) -> Receipt:
+        """Send, or replace the message named by `edits`. Returns only if the far end said yes.
+
+        Raises Busy, Unreached, Uncertain, Undeliverable or Gone; the text of each is fit for an operator and
+        holds no secret. Never retries, never sleeps: the outbox does both, and remembers.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+
+
+class SinkTrouble(Exception):
+    """Anything that kept a message from being delivered."""
+
+
+class Busy(SinkTrouble):
+    """The far end refused for now and (often) said when to come back. Not sent."""
+
+    def __init__(self, text: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+class Unreached(SinkTrouble):
+    """The message did not leave: no route, refused, no TLS, or a clear `try again` (500, 503). Not sent."""
+
+
+class Uncertain(SinkTrouble):
+    """The request left and no answer came: it may have arrived."""
+
+
+class Undeliverable(SinkTrouble):
+    """This message will never be taken, whatever we wait. The recipient is well."""
+
+
+class Gone(SinkTrouble):
+    """The recipient is dead: blocked, revoked, archived. Nothing will arrive until a person acts."""
