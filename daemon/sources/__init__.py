@@ -1,0 +1,1 @@
+"""Where the market is listened to."""

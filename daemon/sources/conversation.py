@@ -1,0 +1,267 @@
+"""One WebSocket connection, from the first request to the goodbye."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from daemon.sources.script import Plan, Script, Timing
+from daemon.sources.subscription import Subscription
+from daemon.supervisor import Transient
+from daemon.wire.control import Accepted, Rejected, Unreadable
+from rules.events import Event
+
+TOO_BIG = 1009  # the close code for a frame above the limit
+_OUTGOING = 1024
+
+
+class Ended(Exception):
+    """The connection has served its time and may be replaced; nothing is wrong."""
+
+
+@dataclass(kw_only=True)
+class Ears:
+    """Whom a conversation tells."""
+
+    clock: Callable[[], int]
+    heard_frame: Callable[[int], None]
+    heard: Callable[[Sequence[Event], int], Awaitable[None]]
+    unreadable: Callable[[str, bytes], None]
+    left_out: Callable[[int, str], None]
+    planned: Callable[[Plan], None]
+    settled: Callable[[Subscription], None]
+    well: Callable[[], Awaitable[None]]
+    renew: Callable[[], Awaitable[None]]
+
+
+@dataclass(kw_only=True)
+class Conversation:
+    """Subscribes, checks every answer, reads, and keeps a clock of its own for signs of life."""
+
+    socket: ClientConnection
+    script: Script
+    timing: Timing
+    ears: Ears
+    _subscription: Subscription = field(init=False)
+    _outgoing: "asyncio.Queue[str]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        dialect, timing = self.script.dialect, self.timing
+        self._subscription = Subscription(
+            dialect.subscribe, answers_each=self.script.answers_each, retries=self.script.retries
+        )
+        self._outgoing = asyncio.Queue(_OUTGOING)
+        self._ping_every_s = dialect.PING_EVERY_S if timing.ping_every_s is None else timing.ping_every_s
+        self._silence_s = dialect.SILENCE_S if timing.silence_s is None else timing.silence_s
+        self._now = asyncio.get_running_loop().time
+        self._life_at = self._asked_at = self._now()
+        self._renew_at = self._life_at + timing.lifetime_s
+        self._moved_at: float | None = None  # the latest sign of data that must move
+        self._settled_at: float | None = None
+        self._is_busy = False  # the house is taking what we read; the silence is ours
+        self._is_well = False
+        self._left_out = 0  # rows already counted
+        self._plan, self._then = self.script.first, self.script.then
+
+    async def hold(self) -> None:
+        """Talk until it breaks (Transient) or has served its time (Ended)."""
+        self.ears.planned(self._plan)
+        for frame in self._subscription.ask(self._plan.topics):
+            self._outgoing.put_nowait(frame)
+        try:
+            async with asyncio.TaskGroup() as group:
+                aside = [
+                    group.create_task(self._watch(), name="watch"),
+                    group.create_task(self._speak(), name="speak"),
+                    group.create_task(self._ping(), name="ping"),
+                ]
+                try:
+                    await self._listen()
+                finally:
+                    for task in aside:
+                        task.cancel()
+        except ExceptionGroup as group_of:
+            me = asyncio.current_task()
+            if me is not None and me.cancelling():
+                # a task group that is already ending forgets that we were cancelled meanwhile (until Python 3.13)
+                raise asyncio.CancelledError from group_of
+            raise _most_telling(group_of) from None
+
+    async def _listen(self) -> None:
+        recv, decode, ears = self.socket.recv, self.script.reader.decode, self.ears
+        while True:
+            try:
+                frame = await recv(decode=False)
+            except ConnectionClosed as exc:
+                raise self._parted(exc) from exc
+            received_ms = ears.clock()
+            self._life_at = self._now()
+            ears.heard_frame(received_ms)
+            try:
+                heard = decode(frame, received_ms)
+            except Unreadable as exc:
+                ears.unreadable(str(exc), frame)
+                continue
+            if isinstance(heard, (tuple, list)):
+                if not heard:
+                    if self._then is not None:
+                        await self._go_on()
+                    continue
+                if type(heard[0]) in self._plan.moves:
+                    self._moved_at = self._life_at
+                    if not self._is_well:
+                        await self._perhaps_well()
+                await self._wait_for_house(ears.heard(heard, received_ms))
+            elif isinstance(heard, (Accepted, Rejected)):
+                for text in self._subscription.heard(heard):
+                    await self._outgoing.put(text)
+                await self._perhaps_settled()
+            elif self._then is not None:
+                await self._go_on()
+
+    async def _go_on(self) -> None:
+        """Ask for the topics that could not be known before."""
+        plan = self._then() if self._then is not None else None
+        if plan is None:
+            return
+        self._plan, self._then = plan, None
+        self.ears.planned(plan)
+        self._settled_at = None
+        self._asked_at = self._now()
+        for text in self._subscription.ask(plan.topics):
+            await self._outgoing.put(text)
+        await self._perhaps_settled()
+
+    async def _perhaps_settled(self) -> None:
+        if self._settled_at is not None or not self._subscription.is_settled:
+            return
+        self.ears.settled(self._subscription)
+        if not self._subscription.accepted:
+            whys = sorted(set(self._subscription.rejected.values()))
+            raise Transient(f"nothing that was asked for was taken: {'; '.join(whys[:3]) or 'nothing was asked'}")
+        if self._then is None:
+            self._settled_at = self._now()
+            await self._perhaps_well()
+
+    async def _perhaps_well(self) -> None:
+        """Well means: everything answered, and what must move has moved. An acknowledgement alone is cheap."""
+        if not self._is_well and self._settled_at is not None and (not self._must_move or self._moved_at is not None):
+            self._is_well = True
+            await self._wait_for_house(self.ears.well())
+
+    async def _wait_for_house(self, taking: Awaitable[None]) -> None:
+        """The house takes its time: that is backpressure, and the silence meanwhile is not the venue's."""
+        self._is_busy = True
+        await taking
+        self._is_busy = False
+        self._life_at = self._now()
+
+    @property
+    def _must_move(self) -> bool:
+        return not self._plan.moving.isdisjoint(self._subscription.accepted)
+
+    @property
+    def _moves_within_s(self) -> float:
+        wished_s = self.timing.moves_within_s
+        return self._plan.moves_within_s if wished_s is None else wished_s
+
+    async def _speak(self) -> None:
+        gap_s = 1.0 / self.timing.sends_per_s
+        while True:
+            text = await self._outgoing.get()
+            try:
+                await self.socket.send(text)
+            except ConnectionClosed as exc:
+                raise self._parted(exc) from exc
+            self._asked_at = self._now()
+            await asyncio.sleep(gap_s)
+
+    async def _ping(self) -> None:
+        """Ask for a sign of life, in the venue's own words where it has some."""
+        ping = self.script.dialect.PING
+        while True:
+            await asyncio.sleep(self._ping_every_s)
+            try:
+                if ping is None:
+                    await (await self.socket.ping())
+                    self._life_at = self._now()
+                else:
+                    await self.socket.send(ping)
+            except ConnectionClosed as exc:
+                raise self._parted(exc) from exc
+
+    async def _watch(self) -> None:
+        """Raise when the far end is dead, deaf, or only pretends; end when the time has come."""
+        while True:
+            shortest_s = min(self._silence_s, self._moves_within_s, self.timing.acknowledge_s, self.timing.lifetime_s)
+            await asyncio.sleep(shortest_s / 4)
+            now = self._now()
+            self._count_left_out()
+            if self._is_busy:
+                self._life_at = now
+                if self._moved_at is not None:
+                    self._moved_at = now
+                continue
+            if now - self._life_at > self._silence_s:
+                raise Transient(f"no sign of life for {now - self._life_at:.3g} s")
+            if self._settled_at is None and self._outgoing.empty() and now - self._asked_at > self.timing.acknowledge_s:
+                await self._overdue()
+            elif self._settled_at is not None and self._must_move:
+                since = max(self._settled_at, self._moved_at or 0.0)
+                if now - since > self._moves_within_s:
+                    raise Transient(
+                        f"acknowledged {len(self._subscription.accepted)} topics, then sent no market data "
+                        f"for {now - since:.3g} s"
+                    )
+            if now > self._renew_at:
+                await self._renew()
+
+    async def _renew(self) -> None:
+        """Ended, when the next connection stands ready; until then this one is as good as ever."""
+        try:
+            await self.ears.renew()
+        except Transient:
+            self._renew_at = self._now() + self.timing.renew_again_s
+        else:
+            raise Ended
+
+    def _count_left_out(self) -> None:
+        """Rows that the decoder skipped in frames of which it could read the rest; some decoders have none."""
+        count: int = getattr(self.script.reader, "left_out", 0)
+        if count > self._left_out:
+            self.ears.left_out(count - self._left_out, str(getattr(self.script.reader, "left_out_why", "")))
+            self._left_out = count
+
+    async def _overdue(self) -> None:
+        """Nobody will answer any more."""
+        if self._subscription.is_settled and self._then is not None:
+            raise Transient(f"no list of instruments came within {self.timing.acknowledge_s:g} s")
+        self._subscription.give_up_waiting()
+        await self._perhaps_settled()
+
+    def _parted(self, exc: ConnectionClosed) -> Transient:
+        if exc.sent is not None and exc.sent.code == TOO_BIG and not exc.rcvd_then_sent:
+            self.ears.unreadable("a frame above the size limit was refused", b"")
+            return Transient("a frame above the size limit was refused, and the connection with it")
+        if exc.rcvd is not None:
+            reason = f": {exc.rcvd.reason}" if exc.rcvd.reason else ""
+            return Transient(f"the venue closed the connection ({exc.rcvd.code}{reason})")
+        return Transient("the connection was cut")
+
+
+def _most_telling(group: ExceptionGroup[Exception]) -> Exception:
+    """One reason out of several that came together: our bugs first, then trouble, then the end of the time."""
+    leaves = list(_leaves(group))
+    for leaf in leaves:
+        if not isinstance(leaf, (Transient, Ended)):
+            return leaf
+    return next((leaf for leaf in leaves if isinstance(leaf, Transient)), leaves[0])
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> list[Exception]:
+    found: list[Exception] = []
+    for exc in group.exceptions:
+        found += _leaves(exc) if isinstance(exc, ExceptionGroup) else [exc]
+    return found

@@ -1,0 +1,80 @@
+"""A feed that asks every so often. A failed question ends the run; the supervisor says when to ask again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from daemon.sources.base import Context, Feed
+from daemon.sources.sieve import Sieve
+from daemon.sources.timetable import FIRST_S
+from daemon.supervisor import Transient
+from daemon.wire.control import Unreadable
+from rules.events import Event
+
+Ask = Callable[[], Awaitable[Sequence[Event]]]
+T = TypeVar("T")
+
+
+class Poller(Feed):
+    """Asks on the house's timetable and publishes the answers."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        venue: str,
+        context: Context,
+        sieve: Sieve,
+        every_ms: int,
+        ask: Ask,
+        first_s: float = FIRST_S,
+        carries: Sequence[str] | None = None,
+    ) -> None:
+        """`ask` raises Transient, Busy, Refused, or Unreadable for an answer that makes no sense."""
+        super().__init__(name=name, venue=venue, context=context, sieve=sieve, carries=carries)
+        self._every_s, self._ask, self._first_s = every_ms / 1000, ask, first_s
+
+    async def _work(self) -> None:
+        trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def poll() -> None:
+            try:
+                await self._poll()
+            except Exception as exc:  # noqa: BLE001 - handed to the one who runs this feed, who raises it
+                if not trouble.done():
+                    trouble.set_exception(exc)
+
+        appointment = self._context.timetable.every(self._every_s, poll, name=self.name, first_s=self._first_s)
+        try:
+            await trouble
+        finally:
+            appointment.cancel()
+
+    async def _poll(self) -> None:
+        try:
+            events = await self._ask()
+        except Unreadable as exc:
+            self._unreadable(str(exc), b"")
+            raise Transient(str(exc)) from exc
+        received_ms = self._context.clock()
+        self.status.frames += 1
+        self.status.last_frame_ms = received_ms
+        await self._up()
+        await self._publish(events, received_ms)
+
+
+async def each(items: Sequence[T], work: Callable[[T], Awaitable[None]], *, at_once: int = 8) -> None:
+    """Do `work` for every item, a few at a time; the first trouble stops the rest and is raised as itself."""
+    waiting = iter(items)
+
+    async def take() -> None:
+        for item in waiting:
+            await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in range(min(at_once, len(items))):
+                group.create_task(take(), name=f"ask {number}")
+    except ExceptionGroup as several:
+        ours = [exc for exc in several.exceptions if not isinstance(exc, (Transient, Unreadable))]
+        raise (ours or several.exceptions)[0] from None

@@ -1,0 +1,1 @@
+"""Far ends that are asked every so often."""

@@ -1,0 +1,29 @@
+"""All sources by name: each a module with a `build`; what they can be told stands in `configs`."""
+
+from types import ModuleType
+
+from daemon.sources import asked
+from daemon.sources.base import Context, Feed
+from daemon.sources.pollers import coingecko, defillama
+from daemon.sources.settings import Settings
+from daemon.sources.streams import binance, bybit, datamaxi, okx
+
+SOURCES: dict[str, ModuleType] = {
+    "binance": binance,
+    "bybit": bybit,
+    "okx": okx,
+    "datamaxi": datamaxi,
+    "defillama": defillama,
+    "coingecko": coingecko,
+    "deribit": asked,
+    "hyperliquid": asked,
+    "alternative_me": asked,
+    "coindesk": asked,
+}
+KEY_FREE = ("binance", "bybit", "okx", "defillama", "coingecko", "deribit", "hyperliquid", "alternative_me")
+
+
+def build(name: str, config: Settings, context: Context) -> list[Feed]:
+    """The feeds of one source of which anything is wanted; `config` is its module's own Config."""
+    feeds: list[Feed] = SOURCES[name].build(config, context)
+    return feeds

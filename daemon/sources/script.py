@@ -1,0 +1,68 @@
+"""What is to be said to a venue, what must come back, and how long to wait for it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from daemon.sources.subscription import RETRIES
+from daemon.wire.control import Control
+from rules.events import Event
+
+
+class Reader(Protocol):
+    """A venue's decoder: our events, or a word about the conversation; Unreadable if it cannot tell."""
+
+    def decode(self, frame: bytes | str, received_ms: int) -> Sequence[Event] | Control: ...
+
+
+class Dialect(Protocol):
+    """What a wire module offers for talking to its venue."""
+
+    @property
+    def PING(self) -> str | None: ...  # noqa: N802 - the wire modules' constant  # None: protocol pings are answered
+    @property
+    def PING_EVERY_S(self) -> float: ...  # noqa: N802 - the wire modules' constant
+    @property
+    def SILENCE_S(self) -> float: ...  # noqa: N802 - the wire modules' constant
+    def subscribe(self, topics: Sequence[str], request_id: int) -> list[str]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Topics to ask for, and what must come of it."""
+
+    topics: Sequence[str]
+    moving: frozenset[str] = frozenset()  # topics that are never quiet
+    moves: frozenset[type[Event]] = frozenset()  # what they bring
+    moves_within_s: float = 60.0
+    unlisted: tuple[str, ...] = ()  # wanted, and unknown to the venue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What is to be said on one connection."""
+
+    dialect: Dialect
+    reader: Reader
+    first: Plan
+    then: Callable[[], Plan | None] | None = (
+        None  # asked until it answers: a plan that depends on what the first brings
+    )
+    answers_each: bool = False  # see Subscription
+    retries: int = RETRIES  # see Subscription
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How patient a stream is. None: as the venue's wire module says."""
+
+    open_s: float = 10.0
+    acknowledge_s: float = 10.0
+    ping_every_s: float | None = None
+    silence_s: float | None = None
+    moves_within_s: float | None = None
+    lifetime_s: float = 23 * 3600.0  # Binance cuts at 24 h; a new connection also learns of new instruments
+    renew_again_s: float = 60.0  # after a renewal that failed
+    look_again_s: float = 3600.0  # for instruments that the venue did not list
+    close_s: float = 2.0
+    sends_per_s: float = 5.0  # Binance takes 10 messages a second, pings and all

@@ -1,0 +1,1 @@
+"""Venues that are listened to over a WebSocket."""

@@ -1,0 +1,1 @@
+"""Questions to venues over REST: budgets, retries advice, breakers."""
