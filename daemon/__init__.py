@@ -1,0 +1,1 @@
+"""The process: it listens to venues, asks the rules, and tells people."""

@@ -1,0 +1,37 @@
+"""`tocsin check`: every mistake of the files at once, or what their rules say."""
+
+from pathlib import Path
+
+import click
+
+from daemon.cli.trouble import CONFIGURATION_WRONG
+
+
+@click.command(short_help="Say what is wrong with a file, or what its rules do.")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+@click.pass_context
+def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
+    """Say everything that is wrong with FILE, or what its rules do.
+
+    Several files are read as one configuration, as `run -c A -c B` does. Every mistake is printed as
+    `file:line:column: where: what is wrong; what would be right`, and the exit code is 2.
+    """
+    from daemon.config.foreign import describe_rule
+    from daemon.config.load import chosen_files, load
+    from daemon.config.mistakes import ConfigError
+
+    paths = chosen_files(files)
+    try:
+        config = load(paths)
+    except ConfigError as exc:
+        click.echo(str(exc))
+        click.echo(_count(len(exc.mistakes), "mistake"), err=True)
+        ctx.exit(CONFIGURATION_WRONG)
+    sinks = ", ".join(config.sinks)
+    click.echo(f"{', '.join(map(str, paths))}: right. {_count(len(config.rules), 'rule')}, told to {sinks}")
+    for rule in config.rules:
+        click.echo(f"  {describe_rule(rule)}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,155 @@
+"""From files to a Config, or to every mistake that is in them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from daemon.config import foreign
+from daemon.config.checks import misplaced
+from daemon.config.explain import describe, explain, split
+from daemon.config.merge import read_files
+from daemon.config.mistakes import ConfigError, Mistake, nearest, quote
+from daemon.config.model import CONSOLE, Config, Settings, Signature, console_sink
+from daemon.config.places import Place
+from daemon.config.secrets import fill
+from daemon.config.shape import keys_of
+
+VARIABLE = "TOCSIN_CONFIG"
+_EXAMPLE = "rules.example.yaml"
+Model = TypeVar("Model", bound=BaseModel)
+_SECTIONS = ("sources", "sinks", "rules", "storage", "server", "label")
+
+
+def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the files as one configuration. Raises ConfigError with all mistakes of all files."""
+    files = _each_once(paths)
+    before = signature(files)
+    written, root, mistakes = read_files(list(files))
+    mistakes += _unknown_sections(written, root)
+    settings, wrong = _settings(written, root, environ)
+    mistakes += wrong
+    sources, wrong = _sources(written, root, environ)
+    mistakes += wrong
+    rules, wrong = _rules(written, root)
+    mistakes += wrong
+    mistakes += misplaced(written, root)
+    if mistakes or settings is None:
+        raise ConfigError(mistakes)
+    return Config(
+        files=files,
+        sources=sources,
+        sinks=settings.sinks or {CONSOLE: console_sink()},
+        rules=tuple(rules),
+        storage=settings.storage,
+        server=settings.server,
+        label=settings.label,
+        signature=before,
+        written=written,
+    )
+
+
+def chosen_files(given: Sequence[Path], environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """The files to read: those given, else those of TOCSIN_CONFIG (several like a PATH), else the shipped example."""
+    named = environ.get(VARIABLE, "")
+    return list(given) or [Path(part) for part in named.split(os.pathsep) if part] or [example_file()]
+
+
+def example_file() -> Path:
+    """The rules we ship: beside this module when installed, at the project's root in a checkout."""
+    packaged = Path(__file__).with_name(_EXAMPLE)
+    return packaged if packaged.exists() else Path(__file__).resolve().parents[2] / _EXAMPLE
+
+
+def signature(files: Sequence[Path]) -> Signature:
+    """What changes when a file is written, replaced, or a link on the way to it points elsewhere."""
+    signature: list[tuple[str, int, int, int] | None] = []
+    for file in files:
+        try:
+            status = file.stat()
+            signature.append((os.path.realpath(file), status.st_ino, status.st_size, status.st_mtime_ns))
+        except OSError:
+            signature.append(None)
+    return tuple(signature)
+
+
+def _each_once(paths: Sequence[Path]) -> tuple[Path, ...]:
+    return tuple({path.absolute(): path for path in paths}.values())
+
+
+def _unknown_sections(written: dict[str, Any], root: Place) -> list[Mistake]:
+    return [
+        Mistake(where.file, where.key_line, where.key_column, quote(key), "is not a section", nearest(key, _SECTIONS))
+        for key, where in (root.children or {}).items()
+        if key not in _SECTIONS and isinstance(key, str) and key in written
+    ]
+
+
+def _settings(
+    written: dict[str, Any], root: Place, environ: Mapping[str, str]
+) -> tuple[Settings | None, list[Mistake]]:
+    own = {key: value for key, value in written.items() if key in keys_of(Settings)}
+    return _validate(Settings, own, root, (), environ)
+
+
+def _validate(
+    model: type[Model], value: Any, place: Place, loc: tuple[str | int, ...], environ: Mapping[str, str]
+) -> tuple[Model | None, list[Mistake]]:
+    filled, mistakes = fill(model, value, place, loc, environ)
+    try:
+        return model.model_validate(filled), mistakes
+    except ValidationError as exc:
+        unread = {(mistake.line, mistake.column, mistake.file) for mistake in mistakes}  # said once is enough
+        wrong = [at for at in explain(exc, model, place, loc) if (at.line, at.column, at.file) not in unread]
+        return None, mistakes + wrong
+
+
+def _sources(
+    written: dict[str, Any], root: Place, environ: Mapping[str, str]
+) -> tuple[dict[str, BaseModel] | None, list[Mistake]]:
+    if "sources" not in written:
+        return None, []
+    block, (place, _) = written["sources"], root.find(("sources",))
+    if not isinstance(block, dict):
+        right = "write a block of `name:` lines; without the section every source that needs no key runs"
+        what = f"{describe(block)} cannot stand here"
+        return None, [Mistake(place.file, place.line, place.column, "sources", what, right)]
+    configs, sources, mistakes = foreign.source_configs(), {}, []
+    for name, value in block.items():
+        where, _ = place.find((name,))
+        path = f"sources.{quote(name)}"
+        if name not in configs:
+            what, right = "is not a source", nearest(name, configs)
+            mistakes.append(Mistake(where.file, where.key_line, where.key_column, path, what, right))
+            continue
+        told, wrong = _validate(configs[name], {} if value is None else value, where, ("sources", name), environ)
+        mistakes += wrong
+        if told is not None:
+            sources[name] = told
+    return sources, mistakes
+
+
+def _rules(written: dict[str, Any], root: Place) -> tuple[list[Any], list[Mistake]]:
+    block, (place, _) = written.get("rules", []), root.find(("rules",))
+    if not isinstance(block, list):
+        what, right = f"{describe(block)} cannot stand here", "write a list: each rule begins with `- id: name`"
+        return [], [Mistake(place.file, place.line, place.column, "rules", what, right)]
+    rules: list[Any] = []
+    mistakes: list[Mistake] = []
+    for index, raw in enumerate(block):
+        where = (place.children or {})[index]
+        loc = ("rules", index)
+        if not isinstance(raw, dict):
+            what, right = f"{describe(raw)} is not a rule", "write `- id: name`, and below it `type:` and the rest"
+            mistakes.append(Mistake(where.file, where.line, where.column, f"rules.{index}", what, right))
+            continue
+        try:
+            rules.append(foreign.parse_rule(raw))
+        except ValidationError as exc:
+            mistakes += explain(exc, foreign.rule_shape(raw), where, loc)
+        except ValueError as exc:
+            what, right = split(str(exc))
+            mistakes.append(Mistake(where.file, where.line, where.column, f"rules.{index}", what, right))
+    return rules, mistakes

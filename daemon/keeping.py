@@ -1,0 +1,35 @@
+"""Which events are written down: facts always, levels as samples."""
+
+from rules.events import Event, FeedHealth, FundingRate, Liquidation, StablecoinQuote
+
+OFF_PEG = 0.002  # a stablecoin farther from its target than this is an observation, not a sample
+QUOTES_EVERY_MS = 3_600_000  # of hundreds of coins at their peg, most of which no rule asks about
+PLACES_MAX = 50_000
+
+
+class Keeping:
+    """Liquidations, settled funding, feed health and coins off their peg are all kept; the rest once in a while."""
+
+    def __init__(self, sample_every_ms: int) -> None:
+        self._sample_every_ms = sample_every_ms
+        self._sampled_ms: dict[tuple[type[Event], tuple[str, str]], int] = {}
+
+    def keeps(self, event: Event, now_ms: int) -> bool:
+        """Whether this event is written; asking counts as keeping."""
+        if isinstance(event, Liquidation | FeedHealth):
+            return True
+        if isinstance(event, FundingRate) and event.is_settled:
+            return True
+        if isinstance(event, StablecoinQuote) and (event.depth or 0.0) >= OFF_PEG:
+            return True
+        place = (type(event), event.place)
+        last_ms = self._sampled_ms.get(place)
+        every_ms = self._sample_every_ms
+        if isinstance(event, StablecoinQuote):
+            every_ms = max(every_ms, QUOTES_EVERY_MS)
+        if last_ms is not None and 0 <= now_ms - last_ms < every_ms:
+            return False
+        if last_ms is None and len(self._sampled_ms) >= PLACES_MAX:
+            self._sampled_ms.clear()  # costs one sample each, never memory
+        self._sampled_ms[place] = now_ms
+        return True

@@ -1,0 +1,1 @@
+"""What the house shows on its port."""

@@ -1,0 +1,1 @@
+"""The venues in a box: real sockets on loopback, a scenario as the script."""

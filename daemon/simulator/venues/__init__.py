@@ -1,0 +1,1 @@
+"""One module a venue: its paths, its requests, its frames."""
