@@ -1,0 +1,109 @@
+"""Bybit in the box, as a plain client sees it."""
+
+from itertools import pairwise
+
+import aiohttp
+
+from tests.daemon.simulator.far_end import (
+    NOW_MS,
+    Clock,
+    ask,
+    dialled,
+    forced,
+    hear,
+    interest,
+    mark,
+    opened,
+    rate,
+)
+
+
+async def test_a_ticker_is_one_snapshot_and_then_only_what_changed() -> None:
+    async with opened() as box, dialled(box.ws_url("bybit")) as ws:
+        await box.say("bybit", [mark("bybit", 85_000.0), rate("bybit", 0.0001), interest("bybit", 10.0, 850_000.0)])
+        answer = await ask(ws, {"req_id": "x", "op": "subscribe", "args": ["tickers.BTCUSDT"]})
+        snapshot = await hear(ws)
+        await box.say("bybit", [mark("bybit", 85_010.5, at_ms=NOW_MS + 1)])
+        delta = await hear(ws)
+
+    assert (True, "", "x", "subscribe") == (answer["success"], answer["ret_msg"], answer["req_id"], answer["op"])
+    assert ("tickers.BTCUSDT", "snapshot") == (snapshot["topic"], snapshot["type"])
+    ticker = snapshot["data"]
+    assert ("85000", "0.0001", "8") == (ticker["markPrice"], ticker["fundingRate"], ticker["fundingIntervalHour"])
+    assert ("20", "10") == (ticker["openInterest"], ticker["singleOpenInterest"])
+    assert ("delta", "85010.5") == (delta["type"], delta["data"]["markPrice"])
+    assert "fundingRate" not in delta["data"]
+
+
+async def test_a_liquidated_long_is_a_buy_because_the_side_is_the_position() -> None:
+    """And several of one symbol travel in one batch."""
+    async with opened() as box, dialled(box.ws_url("bybit")) as ws:
+        await ask(ws, {"op": "subscribe", "args": ["allLiquidation.BTCUSDT"]})
+        await box.say("bybit", [forced("bybit", 0.006, 82_396.9), forced("bybit", 0.038, 82_394.3)])
+        frame = await hear(ws)
+
+    assert ("allLiquidation.BTCUSDT", "snapshot") == (frame["topic"], frame["type"])
+    assert [
+        {"T": NOW_MS, "s": "BTCUSDT", "S": "Buy", "v": "0.006", "p": "82396.9"},
+        {"T": NOW_MS, "s": "BTCUSDT", "S": "Buy", "v": "0.038", "p": "82394.3"},
+    ] == frame["data"]
+
+
+async def test_the_world_liquidates_in_batches_of_half_a_second() -> None:
+    clock = Clock()
+    text = "market: {liquidations_per_minute: 0}\nacts:\n" + "".join(
+        f"  - {{at: {at}ms, liquidation: {{venue: bybit, symbol: BTC-USDT-PERP, usd: $50k}}}}\n" for at in (0, 250, 500)
+    )
+    async with opened(text, clock) as box, dialled(box.ws_url("bybit")) as ws:
+        await ask(ws, {"op": "subscribe", "args": ["allLiquidation.BTCUSDT"]})
+        for _ in range(3):
+            await box.step()
+            clock.now_ms += 250
+        frame = await hear(ws)
+
+    assert [NOW_MS, NOW_MS + 250, NOW_MS + 500] == [row["T"] for row in frame["data"]]
+
+
+async def test_a_wrong_topic_fails_in_the_venues_words() -> None:
+    async with opened() as box, dialled(box.ws_url("bybit")) as ws:
+        for topic in ("tickers.NOSUCH", "liquidation.BTCUSDT", "nonsense"):
+            answer = await ask(ws, {"req_id": "y", "op": "subscribe", "args": [topic]})
+
+            assert (False, "y") == (answer["success"], answer["req_id"])
+            assert answer["ret_msg"].startswith("Invalid topic") or "invalid" in answer["ret_msg"].lower()
+            assert topic in answer["ret_msg"]
+
+
+async def test_a_ping_is_answered_under_its_own_name() -> None:
+    async with opened() as box, dialled(box.ws_url("bybit")) as ws:
+        answer = await ask(ws, {"op": "ping"})
+
+    assert (True, "pong", "ping") == (answer["success"], answer["ret_msg"], answer["op"])
+
+
+async def test_rest_lists_all_tickers_as_strings() -> None:
+    async with opened() as box, aiohttp.ClientSession(box.rest_url("bybit") + "/") as http:
+        answer = await (await http.get("v5/market/tickers?category=linear")).json()
+
+    assert (0, "OK", 12) == (answer["retCode"], answer["retMsg"], len(answer["result"]["list"]))
+    assert {str} == {type(value) for row in answer["result"]["list"] for value in row.values()}
+
+
+async def test_rest_tells_funding_that_was_paid_newest_first() -> None:
+    async with opened() as box, aiohttp.ClientSession(box.rest_url("bybit") + "/") as http:
+        path = "v5/market/funding/history?category=linear&symbol=SUIUSDT&limit=4"
+        answer = await (await http.get(path)).json()
+
+    times = [int(row["fundingRateTimestamp"]) for row in answer["result"]["list"]]
+    assert [3_600_000] * 3 == [later - earlier for later, earlier in pairwise(times)]
+
+
+async def test_rest_refuses_with_a_code_and_status_200() -> None:
+    async with opened() as box, aiohttp.ClientSession(box.rest_url("bybit") + "/") as http:
+        for path in ("tickers", "tickers?category=linear&symbol=X", "funding/history?category=linear&symbol=X"):
+            response = await http.get(f"v5/market/{path}")
+
+            assert 200 == response.status
+            assert 10001 == (await response.json())["retCode"]
+        path = "funding/history?category=linear&symbol=BTCUSDT&startTime=1"
+        assert 10001 == (await (await http.get(f"v5/market/{path}")).json())["retCode"]

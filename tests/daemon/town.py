@@ -1,0 +1,121 @@
+"""A venue on loopback that says what stablecoins are worth, a file that names it, and a house that lives there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from aiohttp import web
+
+from daemon.clock import wall_ms
+from daemon.config.load import load
+from daemon.house import House
+from daemon.wire import defillama as wire
+from rules.events import StablecoinQuote
+from sinks.post import Patience
+from sinks.registry import Options
+from tests.daemon.lanes import until
+
+QUICK = Options(patience=Patience(connect_s=2.0, answer_s=2.0))
+FEED = "defillama.stablecoins"
+
+
+class Venue:
+    """Answers as DefiLlama does; `prices` may be changed at any time, and `is_down` makes it fail."""
+
+    def __init__(self, **prices: float) -> None:
+        self.prices = prices
+        self.is_down = False
+        self.asked = 0
+        self.url = ""
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_get(wire.STABLECOINS, self._answer)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        if self.is_down:
+            return web.Response(status=500)
+        quotes = [
+            StablecoinQuote(
+                venue=wire.VENUE, coin=coin, price=price, target=1.0, market_cap_usd=5e8, at_ms=0, received_ms=0
+            )
+            for coin, price in self.prices.items()
+        ]
+        return web.Response(body=wire.encode_stablecoins(quotes), content_type="application/json")
+
+
+class ShiftedClock:
+    """The wall clock, and how far a test has moved it."""
+
+    def __init__(self) -> None:
+        self.ahead_ms = 0
+
+    def __call__(self) -> int:
+        return wall_ms() + self.ahead_ms
+
+
+def cheap(rule_id: str = "cheap", *, below: float = 0.99, **more: Any) -> dict[str, Any]:
+    """A rule about any coin that costs less."""
+    return {
+        "id": rule_id,
+        "type": "expression",
+        "on": "stablecoin_quote",
+        "by": ["coin"],
+        "when": f"price < {below}",
+        **more,
+    }
+
+
+class Home:
+    """A folder with a configuration file and a database."""
+
+    def __init__(self, folder: Path, venue: Venue | None, **sections: Any) -> None:
+        self.file = folder / "tocsin.yaml"
+        self.database = folder / "tocsin.db"
+        self.said: list[str] = []
+        self.clock = ShiftedClock()
+        self.sections: dict[str, Any] = {
+            "sources": {} if venue is None else {"defillama": {"rest_url": venue.url, "every": "50ms"}},
+            "storage": {"url": str(self.database)},
+            "server": {"port": 0, "tables": False},
+            "rules": [cheap()],
+        }
+        self.write(**sections)
+
+    def write(self, **sections: Any) -> None:
+        """Save the file with these sections instead; whole or not at all, as editors do."""
+        self.sections |= sections
+        self.write_text(yaml.safe_dump(self.sections, sort_keys=False))
+
+    def write_text(self, text: str) -> None:
+        new = self.file.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(self.file)
+
+    @asynccontextmanager
+    async def living(self) -> AsyncIterator[House]:
+        """A house that lives until the block ends, and is stopped as by the first signal."""
+        stop = asyncio.Event()
+        async with AsyncExitStack() as stack:
+            house = await House.open(load([self.file]), stack, clock=self.clock, say=self.said.append, options=QUICK)
+            living = asyncio.create_task(house.live(stop), name="house")
+            try:
+                await until(lambda: house.dispatch is not None or living.done())
+                yield house
+            finally:
+                stop.set()
+                await living

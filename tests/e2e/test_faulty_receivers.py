@@ -1,0 +1,210 @@
+"""A chat that refuses, fails, lies or hangs, beside one that is well: what arrives, in which order, and who waits."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from daemon.clock import wall_ms
+from daemon.house import House
+from daemon.simulator.box import Box
+from sinks.post import Patience
+from sinks.registry import Options
+from storage.listing import Entry, Lane
+from tests.chats import Chat, JsonHook, Mood, Slow, Telegram, Vanish, html_page, telegram_error, too_many
+from tests.e2e.living import WITHIN_S, addresses, living, written
+from tests.e2e.market import closed, quiet
+
+RULE = {
+    "id": "whale",
+    "type": "liquidation",
+    "symbols": ["BTC"],
+    "levels": {"warning": "$1m", "critical": "$5m"},
+}
+# orders are told apart by their size in bitcoins, at 80,000: from 13 on a warning, from 63 on critical
+IMPATIENT = Options(patience=Patience(connect_s=0.2, answer_s=0.4))
+
+
+class Scene:
+    """`sick` is the Telegram under test, `well` the json:// hook beside it."""
+
+    def __init__(self, box: Box, sick: Telegram, well: JsonHook, house: House) -> None:
+        self.box, self.sick, self.well, self.house = box, sick, well, house
+
+    async def orders(self, *quantities: float) -> None:
+        await self.box.say("binance", [closed("binance", quantity) for quantity in quantities])
+
+    async def rows(self, *statuses: str) -> list[Entry]:
+        """Wait until every message of the sick lane has come to one of these; oldest first."""
+        async with asyncio.timeout(WITHIN_S):
+            while True:
+                rows = await self.house.outbox.listing(lane="sick")
+                if rows and {row.status for row in rows} <= set(statuses):
+                    return rows[::-1]
+                await asyncio.sleep(0.01)
+
+    async def lane(self) -> Lane:
+        return next(lane for lane in await self.house.outbox.lanes() if lane.name == "sick")
+
+
+def configured(folder: Path, box: Box, sick: Telegram, well: JsonHook) -> list[Path]:
+    sinks = {"sick": {"url": sick.address("4711"), "api_url": sick.url}, "well": {"url": well.address}}
+    return written(folder, rules=[RULE], sources=addresses(box, "binance"), sinks=sinks)
+
+
+@asynccontextmanager
+async def scene(folder: Path) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as stack:
+        box = await stack.enter_async_context(Box(quiet()))
+        sick, well = await stack.enter_async_context(Telegram()), await stack.enter_async_context(JsonHook())
+        files = configured(folder, box, sick, well)
+        house = await stack.enter_async_context(living(files, options=IMPATIENT))
+        await box.subscriptions("binance").until("!forceOrder@arr")
+        yield Scene(box, sick, well, house)
+
+
+def quantities(chat: Chat) -> list[str]:
+    """Which orders stand in the chat, in its order; a repeat has a mark."""
+    found = []
+    for shown in chat.texts:
+        quantity = re.search(r"^quantity (\S+) BTC$", shown, re.MULTILINE)
+        assert quantity is not None
+        label = re.search(r"\(may be a repeat\) #[0-9a-f]{6}$", shown.splitlines()[0])
+        found.append(f"{quantity[1]} again" if label else quantity[1])
+    return found
+
+
+async def test_429_holds_its_lane_for_as_long_as_it_says(tmp_path: Path) -> None:
+    """It is no attempt, it is remembered in the database, and the chat beside it has everything meanwhile."""
+    async with scene(tmp_path) as on:
+        on.sick.moods.append(too_many(1))
+        asked_ms = wall_ms()
+        await on.orders(20, 21, 80)
+        await on.well.wait_for(lambda chat: len(chat.texts) == 3)
+        held = await on.lane()
+        assert (1, []) == (len(on.sick.requests), on.sick.texts)
+        rows = await on.rows("sent")
+
+        assert ["20", "21", "80"] == quantities(on.sick) == quantities(on.well)
+        assert held.not_before_ms is not None and held.not_before_ms >= asked_ms + 1_000
+        assert "Telegram (sick): 429, Too Many Requests: retry after 1" == held.held_reason
+        assert on.sick.requests[1].at_s - on.sick.requests[0].at_s >= 1.0
+        assert [0, 0, 0] == [row.attempts for row in rows]
+        assert (await on.lane()).not_before_ms is None
+
+
+async def test_500_is_tried_again_in_its_turn(tmp_path: Path) -> None:
+    """It did not arrive, so the next try is no repeat; nothing overtakes it."""
+    async with scene(tmp_path) as on:
+        on.sick.moods.extend([telegram_error(500, "Internal Server Error"), html_page(503)])
+        await on.orders(20, 80, 21)
+        await on.well.wait_for(lambda chat: len(chat.texts) == 3)
+        assert [] == on.sick.texts
+        rows = await on.rows("sent")
+
+        assert ["20", "80", "21"] == quantities(on.sick) == quantities(on.well)
+        assert [2, 0, 0] == [row.attempts for row in rows]
+
+
+async def test_403_stops_the_lane_and_is_told_on_the_other(tmp_path: Path) -> None:
+    """What waits is kept; after a repair and a start it all arrives, and is no repeat."""
+    async with Box(quiet()) as box, Telegram() as sick, JsonHook() as well:
+        files = configured(tmp_path, box, sick, well)
+        async with living(files, options=IMPATIENT) as house:
+            on = Scene(box, sick, well, house)
+            sick.always = telegram_error(403, "Forbidden: bot was blocked by the user")
+            await box.subscriptions("binance").until("!forceOrder@arr")
+            await on.orders(20, 80)
+            await well.wait_for(lambda chat: len(chat.texts) == 3)
+            waiting = await on.rows("waiting")
+            assert (1, []) == (len(sick.requests), sick.texts)
+        sick.always = None
+        async with living(files, options=IMPATIENT) as house:
+            rows = await Scene(box, sick, well, house).rows("sent")
+
+    assert (
+        "WARNING  sink sick takes no more messages\n"
+        "Telegram (sick): 403, Forbidden: bot was blocked by the user\n"
+        "alerts for it wait; mend it or give it its new address, then: tocsin sinks test sick"
+    ) == next(text for text in well.texts if "takes no more" in text)
+    assert ["20", "80"] == quantities(sick)
+    assert [row.key for row in waiting] == [row.key for row in rows]
+
+
+LOST_ANSWERS = [
+    pytest.param(html_page(200), [], "answered 200 with something that is not an answer", id="garbage"),
+    pytest.param(html_page(502), [], "502", id="502"),
+    pytest.param(Slow(), ["shown"], "no answer within 0.4 s", id="hangs"),
+    pytest.param(Vanish(), ["shown"], "the connection broke before the answer came", id="hangs up"),
+]
+
+
+@pytest.mark.parametrize(("mood", "shown", "reason"), LOST_ANSWERS)
+async def test_a_lost_answer_to_a_warning_is_left_and_listed(
+    tmp_path: Path, mood: Mood, shown: list[str], reason: str
+) -> None:
+    """It may have arrived: a warning is not worth a second copy. The next message goes on."""
+    async with scene(tmp_path) as on:
+        on.sick.moods.append(mood)
+        await on.orders(20, 21)
+        await on.well.wait_for(lambda chat: len(chat.texts) == 2)
+        rows = await on.rows("sent", "uncertain")
+
+        assert ["uncertain", "sent"] == [row.status for row in rows]
+        assert [*(["20"] if shown else []), "21"] == quantities(on.sick)
+        assert ["20", "21"] == quantities(on.well)
+        assert reason in str(rows[0].reason)
+
+
+@pytest.mark.parametrize(("mood", "shown", "reason"), LOST_ANSWERS)
+async def test_a_lost_answer_to_a_critical_alert_is_sent_once_more_and_labelled(
+    tmp_path: Path, mood: Mood, shown: list[str], reason: str
+) -> None:
+    """Never a third time, whatever becomes of the second."""
+    async with scene(tmp_path) as on:
+        on.sick.moods.extend([mood, mood])
+        await on.orders(80, 81)
+        await on.well.wait_for(lambda chat: len(chat.texts) == 2)
+        rows = await on.rows("sent", "uncertain")
+
+        assert ["uncertain", "sent"] == [row.status for row in rows]
+        assert [*(["80", "80 again"] if shown else []), "81"] == quantities(on.sick)
+        assert ["80", "81"] == quantities(on.well)
+        assert 3 == len(on.sick.requests)
+        assert reason in str(rows[0].reason)
+
+
+async def test_a_chat_that_never_answers_makes_nobody_wait(tmp_path: Path) -> None:
+    """One message hangs, and stays on its way until its time is over; the other lane is through long before."""
+    async with scene(tmp_path) as on:
+        on.sick.always = Slow(takes=False)
+        await on.orders(*range(20, 30))
+        await on.well.wait_for(lambda chat: len(chat.texts) == 10)
+
+        assert [str(number) for number in range(20, 30)] == quantities(on.well)
+        assert [] == on.sick.texts
+        assert {"waiting", "sending", "uncertain"} >= {row.status for row in await on.house.outbox.listing(lane="sick")}
+
+
+async def test_a_chat_that_cannot_be_reached_is_tried_until_it_is_there(tmp_path: Path) -> None:
+    """Refused connections are no doubt: nothing left, so nothing is a repeat."""
+    async with Box(quiet()) as box, JsonHook() as well:
+        async with Telegram() as gone:
+            sick = gone
+        async with living(configured(tmp_path, box, sick, well), options=IMPATIENT) as house:
+            on = Scene(box, sick, well, house)
+            await box.subscriptions("binance").until("!forceOrder@arr")
+            await on.orders(80)
+            await well.wait_for(lambda chat: len(chat.texts) == 1)
+            (row,) = await on.rows("waiting")
+            assert "could not connect" in str(row.reason)
+            back = Telegram()
+            back.port = int(sick.url.rpartition(":")[2])
+            async with back:
+                (row,) = await on.rows("sent")
+
+                assert ["80"] == quantities(back)
+                assert row.attempts >= 1

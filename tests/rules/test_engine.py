@@ -1,0 +1,680 @@
+"""The engine: events and time in, transitions out, whatever the order of ticks, restarts and reloads."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.alerts import AlertState, Change, Phase, Reason, Severity, Transition
+from rules.compiled import Rule
+from rules.engine import Engine
+from tests.rules.market import BTC, NOON, H, M, S, feed, funding, hot, interest, mark, order, quote, rule, said, told
+
+STEPS_S = st.integers(0, 400)
+RATES = st.sampled_from([0.0, 0.0002, 0.0004, 0.0006, 0.0008, 0.0011, 0.002])
+LEVELS = {"levels": {"warning": "0.05%", "critical": "0.1%"}}
+
+
+class House:
+    """An engine with a database that holds its states, and a clock."""
+
+    def __init__(self, rules: list[Rule]) -> None:
+        self.rules = rules
+        self.engine = Engine(rules)
+        self.stored: dict[str, bytes] = {}
+        self.now_ms = NOON
+        self.out: list[Transition] = []
+
+    def wait(self, ms: int) -> None:
+        self.now_ms += ms
+
+    def hear(self, event: Any) -> None:
+        self._keep(self.engine.observe(event, self.now_ms))
+
+    def tick(self) -> None:
+        self._keep(self.engine.tick(self.now_ms))
+
+    def restart(self, off_ms: int) -> None:
+        alive_ms = self.now_ms
+        self.now_ms += off_ms
+        self.engine = Engine(self.rules)
+        states = [msgspec.json.decode(raw, type=AlertState) for raw in self.stored.values()]
+        self._keep(self.engine.restore(states, self.now_ms, alive_ms=alive_ms))
+
+    def reload(self, rules: list[Rule]) -> None:
+        self.rules = rules
+        self._keep(self.engine.swap(rules, self.now_ms))
+
+    def _keep(self, transitions: list[Transition]) -> None:
+        self.out += transitions
+        states, forgotten = self.engine.take_changed()
+        for name in forgotten:
+            self.stored.pop(name, None)
+        self.stored |= {state.fingerprint: msgspec.json.encode(state) for state in states}
+
+
+def check_episodes(out: list[Transition]) -> None:
+    """FIRED and CLEARED take turns for every key; inside an episode the numbers are 0, 1, 2, ...; names are unique."""
+    running: dict[str, Transition] = {}
+    finished: set[str] = set()
+    for transition in out:
+        alert = transition.alert
+        key = f"{alert.rule_id} {sorted(alert.key.items())}"
+        before = running.get(key)
+        if before is None:
+            assert transition.change in (Change.FIRED, Change.PENDING), transition
+            assert alert.episode_id not in finished
+            assert alert.sequence == 0
+        else:
+            was_pending = before.change is Change.PENDING
+            after = (Change.FIRED, Change.LAPSED) if was_pending else (Change.ESCALATED, Change.EASED, Change.CLEARED)
+            assert transition.change in after, (before, transition)
+            assert before.alert.episode_id == alert.episode_id
+            assert before.alert.sequence + 1 == alert.sequence
+            assert before.alert.at_ms <= alert.at_ms
+        if transition.change in (Change.CLEARED, Change.LAPSED):
+            running.pop(key)
+            finished.add(alert.episode_id)
+        else:
+            running[key] = transition
+
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("rate"), RATES, STEPS_S),
+    st.tuples(st.just("other"), RATES, STEPS_S),
+    st.tuples(st.just("tick"), st.none(), STEPS_S),
+    st.tuples(st.just("restart"), st.none(), STEPS_S),
+    st.tuples(st.just("reload"), st.integers(0, 4), STEPS_S),
+    st.tuples(st.just("feed"), st.sampled_from(["up", "down"]), STEPS_S),
+)
+VERSIONS: list[list[dict[str, Any]]] = [
+    [{"above": "0.05%"}],
+    [{"above": "0.07%", "clear": "0.03%"}],
+    [LEVELS],
+    [{"levels": {"info": "0.03%", "warning": "0.05%", "critical": "0.1%"}}],
+    [],
+]
+
+
+@given(
+    st.lists(ACTIONS, max_size=40),
+    st.sampled_from(["0s", "5m"]),
+    st.sampled_from(["0s", "3m"]),
+    st.sampled_from(["0s", "20m"]),
+    st.sampled_from([None, "2m"]),
+)
+@settings(deadline=None, max_examples=300)
+def test_fired_and_cleared_take_turns_whatever_happens(
+    actions: list[tuple[str, Any, int]], hold: str, keep: str, cooldown: str, max_age: str | None
+) -> None:
+    """Values, ticks, gaps, dead feeds, restarts and reloads in any order: each episode is a beginning and an end."""
+    more = {"for": hold, "keep_firing_for": keep, "cooldown": cooldown, "max_age": max_age}
+    versions = [[hot(**version, **more) for version in versions] for versions in [*VERSIONS]]
+    versions[0] = [hot(above="0.05%", **more)]
+    house = House(versions[0])
+    for action, value, step_s in actions:
+        house.wait(step_s * S)
+        match action:
+            case "rate":
+                house.hear(funding(value, house.now_ms))
+            case "other":
+                house.hear(funding(value, house.now_ms, venue="okx"))
+            case "tick":
+                house.tick()
+            case "restart":
+                house.restart(step_s * S)
+            case "reload":
+                house.reload(versions[value])
+            case _:
+                house.hear(feed(value, house.now_ms))
+
+    check_episodes(house.out)
+
+
+@given(st.lists(st.tuples(st.sampled_from([1e6, 5e6, 20e6]), st.integers(0, 90)), max_size=30), st.data())
+@settings(deadline=None)
+def test_a_window_rule_takes_turns_across_restarts_too(orders: list[tuple[float, int]], data: st.DataObject) -> None:
+    """The sum falls by itself; a restart in between does not make an episode end twice or never."""
+    cascade = rule(type="liquidation", window="1m", total="$10m", keep_firing_for="20s")
+    house = House([cascade])
+    for size, step_s in orders:
+        house.wait(step_s * S)
+        match data.draw(st.integers(0, 3)):
+            case 0:
+                house.restart(step_s * S)
+            case 1:
+                house.tick()
+        house.hear(order(size, house.now_ms))
+    house.wait(H)
+    house.tick()
+
+    check_episodes(house.out)
+    assert len(told(house.out)) % 2 == 0  # an hour of silence ends every sum
+
+
+@given(
+    st.lists(st.tuples(RATES, st.integers(1, 200)), min_size=1, max_size=25),
+    st.lists(st.integers(0, 5_000), max_size=40),
+    st.sampled_from([None, "90s"]),
+    st.integers(0, 300),
+)
+@settings(deadline=None, max_examples=200)
+def test_for_is_exact_whatever_the_arrival_of_ticks(
+    values: list[tuple[float, int]], ticks: list[int], max_age: str | None, for_s: int
+) -> None:
+    """It fires at the first moment at which the condition had held, on fresh data, for as long as the rule asks."""
+    engine = Engine([hot(for_=f"{for_s}s", max_age=max_age)])
+    age_s = 90 if max_age else 10**9
+    moments: list[tuple[int, int, float | None]] = [(at, 0, None) for at in ticks]
+    at_s, heard = 0, []
+    for rate, step_s in values:
+        at_s += step_s
+        heard.append((at_s, rate))
+        moments.append((at_s, 1, rate))
+    fired = []
+    for second, _, value in sorted(moments, key=lambda moment: moment[:2]):
+        now_ms = NOON + second * S
+        out = engine.tick(now_ms) if value is None else engine.observe(funding(value, now_ms), now_ms)
+        fired += [(t.alert.at_ms - NOON) // S for t in out if t.change is Change.FIRED]
+    fired += [(t.alert.at_ms - NOON) // S for t in engine.tick(NOON + 10_000 * S) if t.change is Change.FIRED]
+
+    expected: list[int] = []
+    held, is_on, is_firing = 0, False, False  # second by second, slowly
+    heard_at = dict(heard)
+    last: int | None = None
+    for second in range(10_001):
+        fresh = last is not None and second <= last + age_s
+        if is_on and not is_firing and held >= for_s and fresh:
+            is_firing = True
+            expected.append(second)
+        if second in heard_at:
+            above = heard_at[second] > 0.0005
+            if above and not is_on:
+                held = 0
+                if for_s == 0:
+                    is_firing = True
+                    expected.append(second)
+            is_on, is_firing, last = above, is_firing and above, second
+        if is_on and not is_firing and last is not None and second < last + age_s:
+            held += 1
+
+    assert expected == fired
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0.5e6, 4e6, 9e6]), st.integers(0, 20_000)), min_size=1, max_size=15),
+    st.sampled_from(
+        [
+            {"type": "liquidation", "window": "10s", "total": "$10m", "for": "3s", "keep_firing_for": "2s"},
+            {"type": "expression", "on": "liquidation", "when": "count(7s) >= 2 and avg(notional_usd, 9s) > $2m"},
+            {"type": "expression", "on": "liquidation", "when": "count(4s) < 2", "for": "3s", "max_age": "6s"},
+            {"type": "expression", "on": "liquidation", "when": "crossed_up(notional_usd, $1m, 5s)", "for": "1s"},
+        ]
+    ),
+)
+@settings(deadline=None, max_examples=60)
+def test_extra_ticks_change_nothing(orders: list[tuple[float, int]], fields: dict[str, Any]) -> None:
+    """An engine that is asked every tenth of a second says what one says that is asked only when an event comes."""
+    lazy, eager = Engine([rule(**fields)]), Engine([rule(**fields)])
+    expected: list[Transition] = []
+    got: list[Transition] = []
+    now_ms = NOON
+    for size, step_ms in orders:
+        for at_ms in range(now_ms, now_ms + step_ms, 100):
+            got += eager.tick(at_ms)
+        now_ms += step_ms
+        event = order(size, now_ms)
+        expected += lazy.observe(event, now_ms)
+        got += eager.observe(event, now_ms)
+    for at_ms in range(now_ms, now_ms + 40_000, 100):
+        got += eager.tick(at_ms)
+    expected += lazy.tick(now_ms + 40_000)
+
+    assert expected == got
+
+
+def test_the_same_events_and_times_say_the_same_again() -> None:
+    """Nothing inside depends on hashes, identities or a clock."""
+
+    def run() -> list[Transition]:
+        engine = Engine([hot(**LEVELS, for_="1m"), rule(id="w", type="liquidation", window="1m", total="$3m")])
+        out: list[Transition] = []
+        for step in range(200):
+            now_ms = NOON + step * 7 * S
+            out += engine.observe(funding((step * 37 % 23) / 10_000, now_ms, venue=f"v{step % 3}"), now_ms)
+            out += engine.observe(order(1e6 * (step % 5), now_ms, venue=f"v{step % 2}"), now_ms)
+        return out
+
+    assert run() == run()
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "sum(price, 10s) > 100",
+        "count(1ms) < 1",
+        "avg(price, 2s) > 5 and zscore(price, 1s) < 3",
+        "spread(price, venue, 1s) > 5",
+        "crossed_up(price, 5, 1s) or crossed_down(price, 5, 2s)",
+        "sum(change(price, 1s), 5s) > 0 and count(3s) > 1",
+    ],
+)
+def test_time_moves_on_for_every_window(when: str) -> None:
+    """After everything due by t is done, the next moment is later than t: the engine cannot spin."""
+    engine = Engine([rule(type="expression", on="mark_price", when=when, by="symbol", **{"for": "1s"})])
+    now_ms = NOON
+    for step in range(300):
+        now_ms += step * 37 % 900
+        engine.observe(mark(step * 31 % 11, now_ms, venue="ab"[step % 2]), now_ms)
+        following_ms = engine.next_ms()
+        while following_ms is not None and following_ms < now_ms + 400:
+            engine.tick(following_ms)
+            later_ms = engine.next_ms()
+            assert later_ms is None or later_ms > following_ms
+            following_ms = later_ms
+
+
+def test_a_reload_of_where_cannot_make_the_engine_spin() -> None:
+    """The event that a rule last looked at may not meet its new condition; its windows must empty all the same."""
+    fields = {"type": "expression", "on": "mark_price", "when": "avg(index_price, 5s) > 1 or count(10s) > 0"}
+    engine = Engine([rule(**fields)])
+    engine.observe(mark(1, NOON, index_price=2.0), NOON)
+    engine.swap([rule(**fields, where="price > 5")], NOON + 1)
+    engine.observe(mark(6, NOON + 2), NOON + 2)
+    engine.observe(mark(6, NOON + 3), NOON + 3)
+
+    engine.tick(NOON + H)
+
+    assert engine.next_ms() is None
+
+
+def test_a_rule_is_asked_only_about_its_instruments() -> None:
+    engine = Engine([hot(symbols=["BTC", "1000PEPE"], venues=["okx"])])
+    for venue in ("okx", "binance"):
+        for symbol in (BTC, "ETH-USDT-PERP", "1000PEPE-USDT-PERP", "BTC-USDT-20270326"):
+            engine.observe(funding(0.01, venue=venue, symbol=symbol), NOON)
+
+    followed = [tuple(tracker.key.values()) for tracker in engine.trackers("r")]
+
+    assert [("okx", BTC), ("okx", "1000PEPE-USDT-PERP")] == followed
+
+
+def test_a_feed_is_found_however_it_is_written() -> None:
+    """Feeds are named in small letters, selections compare capitals."""
+    for name in ("binance.market", "Binance.Market", "*"):
+        engine = Engine([rule(type="feed_health", feeds=name, **{"for": "0s"})])
+
+        assert ["fired"] == said(engine.observe(feed("down"), NOON))
+
+
+def test_the_cap_on_keys_is_kept_and_counted() -> None:
+    small = msgspec.structs.replace(hot(symbols="*"), keys_max=3)
+    engine = Engine([small])
+
+    out = [t for n in range(5) for t in engine.observe(funding(0.01, symbol=f"C{n}-USDT-PERP"), NOON)]
+
+    assert ["fired"] * 3 == said(out)
+    assert {"r": 2} == engine.refused_keys
+
+
+def test_warming_fills_windows_and_says_nothing() -> None:
+    """After a restart the sum is right with the first new order."""
+    engine = Engine([rule(type="liquidation", window="1m", total="$10m")])
+    engine.warm(order(9e6, NOON), NOON)
+    engine.warm(order(9e6, NOON + 1), NOON + 1)
+
+    assert ([], []) == engine.take_changed()
+    assert [] == engine.tick(NOON + 2)
+    assert 19e6 == engine.observe(order(1e6, NOON + 3), NOON + 3)[0].alert.value
+
+
+def test_downtime_does_not_count_toward_for() -> None:
+    house = House([hot(for_="10m")])
+    house.hear(funding(0.001, house.now_ms))
+    house.wait(4 * M)
+    house.hear(funding(0.001, house.now_ms))
+    house.restart(3 * H)
+    house.hear(funding(0.001, house.now_ms))
+    house.wait(6 * M - 1)
+    house.hear(funding(0.001, house.now_ms))
+    before = told(house.out)
+    house.wait(1)
+    house.tick()
+
+    assert [] == before
+    assert ["fired"] == told(house.out)
+
+
+def test_downtime_does_not_count_when_nobody_knows_how_long_it_was() -> None:
+    engine = Engine([hot(for_="10m")])
+    engine.observe(funding(0.001), NOON)
+    states, _ = engine.take_changed()
+    later = Engine([hot(for_="10m")])
+
+    assert [] == later.restore(states, NOON + 3 * H, alive_ms=None)
+    assert [] == later.tick(NOON + 3 * H)
+    assert [] == later.observe(funding(0.001), NOON + 3 * H)
+
+
+def test_a_recovery_survives_a_restart() -> None:
+    """It is written though nothing is said, and the wait goes on where it stood."""
+    house = House([hot(keep_firing_for="10m", max_age=None)])
+    house.hear(funding(0.001, house.now_ms))
+    house.hear(funding(0.0, house.now_ms))
+    house.wait(9 * M)
+    house.hear(funding(0.0, house.now_ms))
+    house.restart(H)
+    house.hear(funding(0.0, house.now_ms))
+    house.wait(M)
+    house.tick()
+
+    assert ["fired", "cleared"] == said(house.out)
+    assert house.now_ms == house.out[-1].alert.at_ms
+
+
+def test_a_sum_that_fell_during_a_restart_clears_without_a_new_order() -> None:
+    """A window's length without any order is an answer, too; nobody waits for the next order of a quiet coin."""
+    house = House([rule(type="liquidation", window="1m", total="$10m")])
+    house.hear(order(11e6, house.now_ms))
+    house.restart(H)
+    house.wait(59 * S)
+    house.tick()
+    before = told(house.out)
+    house.wait(S)
+    house.tick()
+
+    assert ["fired"] == before
+    assert ["fired", "cleared"] == told(house.out)
+    assert BTC == house.out[-1].alert.facts["symbol"]
+
+
+def test_a_sum_held_by_a_dead_feed_clears_a_window_after_its_return() -> None:
+    engine = Engine([rule(type="liquidation", window="1m", total="$10m", by=["venue", "symbol"])])
+    engine.observe(order(11e6), NOON)
+    engine.observe(feed("down"), NOON + S)
+
+    assert [] == engine.tick(NOON + H)
+
+    engine.observe(feed("up"), NOON + H)
+
+    assert [] == engine.tick(NOON + H + M - 1)
+    assert ["cleared"] == said(engine.tick(NOON + H + M))
+
+
+def test_a_dead_feed_holds_what_it_fed_and_only_that() -> None:
+    """`carries` says which events a feed brings; a feed of mark prices holds no funding rule."""
+    for carries, expected in (((), []), (("funding_rate",), []), (("mark_price",), ["fired"])):
+        engine = Engine([hot(for_="5m")])
+        engine.observe(funding(0.001), NOON)
+        engine.observe(feed("down", carries=carries), NOON + M)
+
+        assert expected == told(engine.tick(NOON + 6 * M))
+
+
+def test_another_venues_feed_holds_nothing() -> None:
+    engine = Engine([hot(for_="5m")])
+    engine.observe(funding(0.001), NOON)
+    engine.observe(feed("down", venue="okx"), NOON + M)
+
+    assert ["fired"] == told(engine.tick(NOON + 6 * M))
+
+
+def test_silence_before_a_feed_is_declared_dead_does_not_count_either() -> None:
+    """Data was fresh for one minute; that the feed was only called dead after four changes nothing."""
+    engine = Engine([hot(for_="5m", max_age="1m")])
+    engine.observe(funding(0.001), NOON)
+    engine.observe(feed("down"), NOON + 4 * M)
+    engine.observe(funding(0.001), NOON + 6 * M)
+    for minute in (7, 8, 9):
+        engine.observe(funding(0.001), NOON + minute * M)
+
+    assert [] == engine.tick(NOON + 10 * M - 1)
+    assert ["fired"] == told(engine.tick(NOON + 10 * M))
+
+
+def test_a_crash_between_two_events_replays_to_the_same_names() -> None:
+    """The outbox refuses a second message of one name; so the names must not depend on the crash."""
+    events = [funding(rate, NOON + n * M) for n, rate in enumerate((0.001, 0.002, 0.0, 0.001, 0.0))]
+    through = Engine([hot(**LEVELS)])
+    expected = [(t.alert.episode_id, t.change, t.alert.sequence) for e in events for t in through.observe(e, e.at_ms)]
+    for cut in range(len(events)):
+        house = House([hot(**LEVELS)])
+        for event in events[:cut]:
+            house.now_ms = event.at_ms
+            house.hear(event)
+        house.restart(0)
+        for event in events[cut:]:
+            house.now_ms = event.at_ms
+            house.hear(event)
+
+        assert expected == [(t.alert.episode_id, t.change, t.alert.sequence) for t in house.out]
+
+
+def test_two_episodes_within_one_millisecond_have_two_names() -> None:
+    """Or the outbox would take the second for a repeat of the first and swallow it."""
+    engine = Engine([hot()])
+
+    out = [t for rate in (0.001, 0.0, 0.001, 0.0) for t in engine.observe(funding(rate), NOON)]
+
+    assert ["fired", "cleared", "fired", "cleared"] == said(out)
+    assert 2 == len({t.alert.episode_id for t in out})
+
+
+def test_an_edited_limit_keeps_the_episode() -> None:
+    engine = Engine([hot()])
+    first = engine.observe(funding(0.001), NOON)[0].alert
+
+    assert [] == engine.swap([hot(above="0.08%")], NOON + 1)
+
+    out = engine.observe(funding(0.0007), NOON + 2)
+
+    assert ["cleared"] == said(out)
+    assert first.episode_id == out[0].alert.episode_id
+
+
+def test_an_edited_limit_is_judged_by_the_next_value_not_by_the_old_wait() -> None:
+    """0.06 % was on its way to firing above 0.05 % for an hour; it must not fire above 0.08 %, however short the wait."""
+    engine = Engine([hot(for_="1h")])
+    engine.observe(funding(0.0006), NOON)
+    engine.swap([hot(above="0.08%", for_="1m")], NOON + 5 * M)
+
+    assert [] == engine.tick(NOON + 6 * M)
+    assert ["lapsed"] == said(engine.observe(funding(0.0006), NOON + 6 * M))
+
+
+def test_a_shortened_wait_ends_with_the_next_value_at_that_time() -> None:
+    engine = Engine([hot(for_="1h")])
+    engine.observe(funding(0.001), NOON)
+    engine.swap([hot(for_="1m")], NOON + 5 * M)
+    out = engine.observe(funding(0.001), NOON + 6 * M)
+
+    assert ["fired"] == said(out)
+    assert NOON + 6 * M == out[0].alert.at_ms
+
+
+def test_another_level_below_does_not_shout_again() -> None:
+    """Critical stays critical when a milder level is added under it."""
+    engine = Engine([hot(**LEVELS)])
+    engine.observe(funding(0.002), NOON)
+    engine.swap([hot(levels={"info": "0.02%", "warning": "0.05%", "critical": "0.1%"})], NOON + 1)
+
+    assert [] == engine.observe(funding(0.002), NOON + 2)
+    assert [Severity.INFO] == [t.alert.severity for t in engine.observe(funding(0.0004), NOON + 3)]
+
+
+def test_fewer_levels_do_not_break_a_running_episode() -> None:
+    house = House([hot(**LEVELS)])
+    house.hear(funding(0.002, house.now_ms))
+    house.reload([hot(above="0.05%")])
+    house.wait(1)
+    house.hear(funding(0.002, house.now_ms))
+    house.rules = [hot(**LEVELS)]
+    house.restart(M)
+    house.hear(funding(0.0, house.now_ms))
+
+    assert ["fired", "cleared"] == told(house.out)
+    check_episodes(house.out)
+
+
+def test_a_removed_rule_ends_its_episodes_and_says_why() -> None:
+    engine = Engine([hot()])
+    engine.observe(funding(0.001), NOON)
+    engine.take_changed()
+    out = engine.swap([], NOON + 1)
+
+    assert [(Change.CLEARED, Reason.RULE_REMOVED)] == [(t.change, t.reason) for t in out]
+    assert ([], [out[0].alert.key]) == (engine.take_changed()[0], [{"venue": "binance", "symbol": BTC}])
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (None, Reason.RULE_REMOVED),
+        ({"type": "liquidation", "window": "1m", "total": "$1m", "by": ["symbol"]}, Reason.RULE_CHANGED),
+        ({"type": "liquidation", "window": "1m", "total": "$1m", "by": ["venue", "symbol"]}, Reason.RULE_CHANGED),
+        ({"type": "funding", "symbols": "ETH", "above": "0.05%"}, Reason.RULE_CHANGED),
+        ({"type": "funding", "symbols": "BTC", "venues": "okx", "above": "0.05%"}, Reason.RULE_CHANGED),
+    ],
+)
+def test_an_episode_whose_rule_follows_something_else_ends(changed: dict[str, Any] | None, reason: Reason) -> None:
+    """The same at a reload and at a restart with another file: it would wait for ever for a value."""
+    rules = [] if changed is None else [rule(**changed)]
+    engine = Engine([hot()])
+    engine.observe(funding(0.001), NOON)
+    states, _ = engine.take_changed()
+    swapped = engine.swap(rules, NOON + 1)
+    restarted = Engine(rules)
+    restored = restarted.restore(states, NOON + 1, alive_ms=NOON)
+
+    assert [(Change.CLEARED, reason)] == [(t.change, t.reason) for t in swapped]
+    assert [(Change.CLEARED, reason)] == [(t.change, t.reason) for t in restored]
+    assert ([], [states[0].fingerprint]) == restarted.take_changed()
+
+
+def test_a_feed_taken_off_a_rule_ends_its_episode() -> None:
+    engine = Engine([rule(type="feed_health", **{"for": "0s"})])
+    engine.observe(feed("down"), NOON)
+
+    assert ["cleared"] == said(engine.swap([rule(type="feed_health", feeds="okx.public", **{"for": "0s"})], NOON + 1))
+
+
+def test_a_reload_leaves_unchanged_rules_alone() -> None:
+    """Windows, waits and trackers are the very same objects."""
+    cascade, other = rule(id="c", type="liquidation", window="1m", total="$10m"), hot(for_="5m")
+    engine = Engine([cascade, other])
+    engine.observe(order(9e6), NOON)
+    engine.observe(funding(0.001), NOON)
+    before = [*engine.trackers("c"), *engine.trackers("r")]
+    engine.swap([rule(id="c", type="liquidation", window="1m", total="$10m"), hot(for_="5m"), hot(id="x")], NOON + 1)
+    after = [*engine.trackers("c"), *engine.trackers("r")]
+
+    assert all(old is new for old, new in zip(before, after, strict=True))
+    assert ["fired"] == told(engine.observe(order(2e6, NOON + 2), NOON + 2))
+    assert ["cleared", "fired"] == told(engine.tick(NOON + 5 * M))  # the sum has emptied, the wait is over
+
+
+def test_an_edited_limit_keeps_the_windows() -> None:
+    engine = Engine([rule(type="liquidation", window="1m", total="$10m")])
+    engine.observe(order(9e6), NOON)
+    engine.swap([rule(type="liquidation", window="1m", total="$9.5m")], NOON + 1)
+
+    assert 10e6 == engine.observe(order(1e6, NOON + 2), NOON + 2)[0].alert.value
+
+
+def test_flags_in_by_survive_a_restart() -> None:
+    """A key is stored as text; the tracker must be found again by the flag."""
+    flagged = {"type": "expression", "on": "funding_rate", "by": ["symbol", "is_settled"], "when": "rate > 0.05%"}
+    house = House([rule(**flagged)])
+    house.hear(funding(0.001, house.now_ms, is_settled=True))
+    house.restart(M)
+    house.hear(funding(0.0, house.now_ms, is_settled=True))
+
+    assert ["fired", "cleared"] == said(house.out)
+
+
+def test_the_last_facts_survive_a_restart() -> None:
+    """An episode that ends before any new value still says what it was about."""
+    house = House([hot()])
+    house.hear(funding(0.001, house.now_ms))
+    house.restart(M)
+    house.reload([])
+    ended = house.out[-1].alert
+
+    assert (0.001, 0.001) == (ended.value, ended.facts["rate_8h"])
+
+
+def test_the_peak_survives_a_restart() -> None:
+    house = House([hot()])
+    for rate in (0.001, 0.003, 0.002):
+        house.hear(funding(rate, house.now_ms))
+    house.restart(M)
+    house.hear(funding(0.0, house.now_ms))
+
+    assert 0.003 == house.out[-1].alert.peak
+
+
+def test_an_average_of_nothing_does_not_count_toward_for() -> None:
+    """The window has emptied after a minute: nothing is known, so nothing goes on."""
+    engine = Engine([rule(type="expression", on="mark_price", when="avg(price, 1m) > 5", **{"for": "5m"})])
+    engine.observe(mark(6), NOON)
+
+    assert [] == engine.tick(NOON + H)
+    assert Phase.PENDING is engine.trackers("r")[0].phase
+
+
+def test_forgotten_states_come_back_when_the_key_fires_again_at_once() -> None:
+    """Cleared and fired within one batch: the row must be there afterwards."""
+    engine = Engine([hot()])
+    engine.observe(funding(0.001), NOON)
+    mark_of = engine.take_changed()[0][0].fingerprint
+    engine.observe(funding(0.0), NOON + 1)
+    engine.observe(funding(0.001), NOON + 2)
+    states, _ = engine.take_changed()
+
+    assert [mark_of] == [state.fingerprint for state in states]
+
+    engine.observe(funding(0.0), NOON + 3)
+
+    assert ([], [mark_of]) == engine.take_changed()
+
+
+def test_a_key_that_came_and_went_within_a_batch_leaves_no_row() -> None:
+    engine = Engine([hot()])
+    engine.observe(funding(0.001), NOON)
+    engine.observe(funding(0.0), NOON + 1)
+
+    assert ([], []) == engine.take_changed()
+
+
+def test_ten_thousand_rules_elsewhere_are_not_touched() -> None:
+    """One lookup, then only the rules that match."""
+    engine = Engine([hot(id="mine"), *(hot(id=f"r{n}", symbols=[f"C{n}"]) for n in range(10_000))])
+    engine.observe(funding(0.0), NOON)
+
+    assert 1 == sum(len(engine.trackers(rule_id)) for rule_id in engine.rules)
+
+
+def test_the_calm_quote_of_a_coin_and_the_interest_of_another_do_not_meet() -> None:
+    engine = Engine(
+        [
+            rule(id="p", type="depeg", coins="*", depth="0.5%"),
+            rule(id="o", type="expression", on="open_interest", when="oi_usd > $1m"),
+        ]
+    )
+
+    assert ["fired"] == said(engine.observe(quote(0.9), NOON))
+    assert ["fired"] == said(engine.observe(interest(2e6), NOON))
+    assert [] == engine.observe(interest(None), NOON)
+
+
+def test_a_rate_past_all_floats_is_no_data() -> None:
+    """It would fire for ever, and a state with such a number cannot be read after a restart."""
+    house = House([hot()])
+    house.hear(funding(rate=1e308, interval_h=1.0))
+
+    assert [] == house.out
+    house.hear(funding(rate=0.002))
+    house.hear(funding(rate=1e308, interval_h=1.0))
+    assert [Change.FIRED] == [transition.change for transition in house.out]

@@ -1,0 +1,52 @@
+"""A name that matches nothing is refused when the file is read, not found out a month later."""
+
+import pytest
+
+from rules.spelling import symbols, venues
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("BTCUSDT", "write BTC, or BTC-USDT-PERP"),
+        ("ethusdc", "write ETH, or ETH-USDC-PERP"),
+        ("BTCPERP", "write BTC, or BTC-USDC-PERP"),
+        ("BTC-USDT", "write BTC, or BTC-USDT-PERP"),
+        ("BTC/USDT", "write BTC, or BTC-USDT-PERP"),
+        ("BTC_USDT", "write BTC, or BTC-USDT-PERP"),
+        ("BTC-USDT-SWAP", "write BTC, or BTC-USDT-PERP"),
+    ],
+)
+def test_a_venues_spelling_is_refused_with_ours(name: str, right: str) -> None:
+    with pytest.raises(ValueError, match=right):
+        symbols(("ETH", name))
+
+
+def test_our_names_pass() -> None:
+    """Coins that end like a quote, coins that are one, contracts that expire, feeds, everything."""
+    names = (
+        "BTC",
+        "btc",
+        "USDT",
+        "PYUSD",
+        "1000PEPE",
+        "BTC-USDT-PERP",
+        "BTC-USDT-20260327",
+        "binance.open_interest",
+        "*",
+    )
+
+    assert names == symbols(names)
+
+
+@pytest.mark.parametrize(("name", "right"), [("binanse", "binance"), ("okex", "okx"), ("Bibit", "bybit")])
+def test_a_slip_of_the_finger_is_no_venue(name: str, right: str) -> None:
+    with pytest.raises(ValueError, match=rf"did you mean {right}\?"):
+        venues((name,))
+
+
+def test_venues_that_we_do_not_read_ourselves_pass() -> None:
+    """DataMaxi+ brings them."""
+    names = ("binance", "OKX", "bitget", "gate", "htx", "bitmex", "upbit", "binanceus", "*")
+
+    assert names == venues(names)

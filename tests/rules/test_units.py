@@ -1,0 +1,121 @@
+"""Numbers as people write them: what is read is what was meant, and what could mean two things is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.units import (
+    DURATION_MAX_MS,
+    duration_ms,
+    fraction,
+    money,
+    say_duration,
+    say_money,
+    say_number,
+    say_percent,
+    say_price,
+    write_duration,
+)
+
+
+@given(st.integers(0, DURATION_MAX_MS))
+def test_a_duration_reads_back_as_it_was_written(ms: int) -> None:
+    assert ms == duration_ms(write_duration(ms))
+
+
+@given(st.decimals(-999, 999, places=4))
+def test_a_percentage_is_the_float_a_person_would_type(percent: object) -> None:
+    assert float(f"{percent}") / 100 == fraction(f"{percent}%")
+
+
+@given(st.integers(-100_000, 100_000))
+def test_basis_points_are_hundredths_of_a_percent(points: int) -> None:
+    assert points / 10_000 == fraction(f"{points}bp") == fraction(f" {points} bps ")
+
+
+@given(st.integers(-(10**9), 10**9), st.sampled_from(["", "k", "m", "bn"]))
+def test_money_is_the_same_with_and_without_the_sign(amount: int, scale: str) -> None:
+    sign = "-" if amount < 0 else ""
+
+    assert money(f"{amount}{scale}") == money(f"{sign}${abs(amount)}{scale}") == money(f"{amount}{scale.upper()}")
+
+
+@given(st.integers(1, 10**14))
+def test_said_money_is_within_half_a_percent_of_the_truth(amount: int) -> None:
+    assert amount == pytest.approx(money(say_money(amount)), rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0.05%", 0.0005), ("5bp", 0.0005), ("5e-4", 0.0005), (0.0005, 0.0005), ("-5%", -0.05), (".5 %", 0.005), (0, 0.0)],
+)
+def test_fractions_are_read(text: str | float, expected: float) -> None:
+    assert expected == fraction(text)
+
+
+@pytest.mark.parametrize("text", [0.05, "0.05", 0.005, -0.1, 5, "1"])
+def test_a_bare_number_that_could_be_a_percentage_is_refused(text: str | float) -> None:
+    """0.05 is 5 % to a programmer and 0.05 % to a trader."""
+    with pytest.raises(ValueError, match=r"could mean .*% or .*%; write the sign"):
+        fraction(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "%", "five", "5%%", "1e999%", "nan", "inf", float("nan"), True, "$5", "٥%", "--1%"]
+)
+def test_what_is_no_percentage_is_refused(text: str | float) -> None:
+    with pytest.raises(ValueError, match=r"write 0.05% or 5bp"):
+        fraction(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("$1.5m", 1.5e6), ("250k", 250e3), ("$ 2bn", 2e9), ("-$5", -5.0), ("1_000_000", 1e6), (7, 7.0), ("3tn", 3e12)],
+)
+def test_amounts_are_read(text: str | float, expected: float) -> None:
+    assert expected == money(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "$", "$1q", "1.5.2m", "5%", True, float("inf"), "nan", "$1e999", 10**400, "-$-5", "1,000", "£5"]
+)
+def test_what_is_no_amount_is_refused(text: str | float) -> None:
+    with pytest.raises(ValueError, match=r"is not an amount; write \$250k"):
+        money(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("15m", 900_000), ("1h30m", 5_400_000), ("250ms", 250), ("0s", 0), ("1.5h", 5_400_000)]
+)
+def test_durations_are_read(text: str, expected: int) -> None:
+    assert expected == duration_ms(text)
+
+
+@pytest.mark.parametrize("text", ["", "5", 5, "m", "5 minutes", "-5m", "1h 30", "5M", "٥m", None, "1h;30m"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration; write 30s"):
+        duration_ms(text)
+
+
+@pytest.mark.parametrize("text", ["11000d", "9" * 400 + "s"])
+def test_more_than_ten_years_is_a_slip(text: str) -> None:
+    with pytest.raises(ValueError, match="longer than ten years"):
+        duration_ms(text)
+
+
+def test_numbers_are_said_without_needless_digits() -> None:
+    assert ["0.0812%", "5%", "-0.01%", "0%", "0%"] == [
+        say_percent(value) for value in (0.000812, 0.05, -0.0001, 0.0, -1e-9)
+    ]
+    assert ["$1.54m", "$999", "$0.98", "$1m", "-$2.5bn", "$0"] == [
+        say_money(value) for value in (1_540_000, 999, 0.98, 999_999, -2.5e9, 0)
+    ]
+    assert ["85,296.60", "0.02456", "0.0000123", "0", "999.99"] == [
+        say_price(value) for value in (85296.6, 0.02456, 0.0000123, 0, 999.99)
+    ]
+    assert ["37.512", "2,500,000", "-0.0872", "12,345.6", "0", "1.2e-05"] == [
+        say_number(value) for value in (37.5120001, 2_500_000, -0.0872, 12_345.6, 0, 0.000012)
+    ]
+    assert ["1h30m", "0.9s", "2d3h", "0s", "1m"] == [
+        say_duration(ms) for ms in (5_400_000, 900, 2 * 86_400_000 + 3 * 3_600_000 + 5, 0, 60_999)
+    ]

@@ -1,0 +1,101 @@
+"""What is forgotten, and what never."""
+
+from rules.alerts import Change
+from storage.database import Database
+from storage.journal import Batch, Journal
+from storage.log import latest_alerts, query_events, query_transitions
+from storage.outbox import Outbox
+from storage.retention import DAY_MS, Removed, forget
+from tests.databases import both
+from tests.storage.episodes import NOW, Clock, Episode, liquidation
+
+pytestmark = both
+
+
+async def test_old_events_go_and_the_newest_stays(journal: Journal, database: Database) -> None:
+    """Its number is the end of the log, from which a tail goes on."""
+    await journal.commit(Batch(events=[liquidation(NOW + number) for number in range(25)]), NOW)
+
+    assert Removed(events=24) == await forget(database, NOW + 9 * DAY_MS, days=8, chunk=10)
+
+    (kept,) = await query_events(database)
+    assert NOW + 24 == kept.at_ms
+
+
+async def test_young_events_stay(journal: Journal, database: Database) -> None:
+    """Older than the limit, not as old."""
+    await journal.commit(Batch(events=[liquidation(NOW + number * DAY_MS) for number in range(5)]), NOW)
+
+    assert Removed(events=2) == await forget(database, NOW + 9 * DAY_MS + 5, days=7)
+
+
+async def test_what_runs_waits_or_is_unclear_is_kept(
+    journal: Journal, database: Database, outbox: Outbox, clock: Clock
+) -> None:
+    """However old it is."""
+    running, waiting, unclear, over = (Episode(f"{name}-USDT-PERP") for name in ("A", "B", "C", "D"))
+    pending = Episode("E-USDT-PERP")
+    long_ms = 400 * DAY_MS
+    await journal.commit(running.change(Change.FIRED), NOW)
+    await journal.commit(pending.change(Change.PENDING), NOW)
+    for episode, lane in ((waiting, "desk"), (unclear, "phone"), (over, "pager")):
+        await journal.commit(episode.change(Change.FIRED, lane, lasts_ms=long_ms), NOW)
+        await journal.commit(episode.change(Change.CLEARED), NOW)
+    for lane in ("phone", "pager"):
+        delivery = await outbox.claim(lane, NOW)
+        assert delivery is not None
+        if lane == "phone":
+            await outbox.uncertain(delivery.key, "no answer", resend=False)
+        else:
+            await outbox.sent(delivery.key, None, NOW)
+
+    assert Removed(messages=1, episodes=1) == await forget(database, NOW + 300 * DAY_MS, days=1)
+
+    kept = {alert.episode_id for alert in await latest_alerts(database)}
+    assert {each.episode_id for each in (running, pending, waiting, unclear)} == kept
+    assert kept == {each.episode_id for each in await query_transitions(database)}
+    assert {("desk", "waiting"): 1, ("phone", "uncertain"): 1} == await outbox.counts()
+
+
+async def test_the_dead_are_kept_for_a_month(journal: Journal, database: Database, outbox: Outbox) -> None:
+    """People look at them, after their holidays."""
+    await journal.commit(Episode().change(Change.FIRED, "desk"), NOW)
+    delivery = await outbox.claim("desk", NOW)
+    assert delivery is not None
+    await outbox.dead(delivery.key, "invalid")
+
+    assert Removed() == await forget(database, NOW + 29 * DAY_MS, days=1)
+    assert Removed(messages=1) == await forget(database, NOW + 31 * DAY_MS, days=1)
+
+
+async def test_an_episode_outlives_its_messages(journal: Journal, database: Database, outbox: Outbox) -> None:
+    """They quote it; a chunk at a time, until nothing is left."""
+    for number in range(7):
+        episode = Episode(f"C{number}-USDT-PERP")
+        await journal.commit(episode.change(Change.FIRED, "desk"), NOW)
+        await journal.commit(episode.change(Change.CLEARED), NOW)
+    while (delivery := await outbox.claim("desk", NOW)) is not None:
+        await outbox.sent(delivery.key, None, NOW)
+
+    assert Removed(messages=7, episodes=7) == await forget(database, NOW + 2 * DAY_MS, days=1, chunk=3)
+    assert [] == await query_transitions(database)
+
+
+async def test_the_end_of_a_long_alert_is_still_told_to_whoever_heard_its_beginning(
+    journal: Journal, database: Database, outbox: Outbox
+) -> None:
+    """A depeg may last longer than we keep messages; the first one is what its end will change."""
+    episode = Episode()
+    await journal.commit(episode.change(Change.FIRED, "phone", lasts_ms=400 * DAY_MS), NOW)
+    fired = await outbox.claim("phone", NOW)
+    assert fired is not None
+    await outbox.sent(fired.key, "17", NOW)
+
+    later = NOW + 100 * DAY_MS
+    assert Removed() == await forget(database, later, days=30)
+    await journal.commit(episode.change(Change.CLEARED, "phone", at_ms=later), later)
+    assert Removed() == await forget(database, later + DAY_MS, days=30)
+
+    cleared = await outbox.claim("phone", later)
+    assert cleared is not None
+    assert (Change.CLEARED, "17") == (cleared.change, cleared.edits)
