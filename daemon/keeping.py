@@ -1,10 +1,22 @@
 """Which events are written down: facts always, levels as samples."""
 
-from rules.events import Event, FeedHealth, FundingRate, Liquidation, StablecoinQuote
+from rules.events import (
+    BookSnapshot,
+    BookUpdate,
+    Candle,
+    Event,
+    FeedHealth,
+    FundingRate,
+    Liquidation,
+    StablecoinQuote,
+    Ticker,
+    Trade,
+)
 
 OFF_PEG = 0.002  # a stablecoin farther from its target than this is an observation, not a sample
 QUOTES_EVERY_MS = 3_600_000  # of hundreds of coins at their peg, most of which no rule asks about
 PLACES_MAX = 50_000
+PASSING = (Trade, Ticker, Candle, BookSnapshot, BookUpdate)  # too many to keep, and the venues have them
 
 
 class Keeping:
@@ -18,6 +30,8 @@ class Keeping:
         """Whether this event is written; asking counts as keeping."""
         if isinstance(event, Liquidation | FeedHealth):
             return True
+        if isinstance(event, PASSING) or event.IS_PRIVATE:
+            return False  # what decided an alert is kept all the same: the recorder sees to that
         if isinstance(event, FundingRate) and event.is_settled:
             return True
         if isinstance(event, StablecoinQuote) and (event.depth or 0.0) >= OFF_PEG:

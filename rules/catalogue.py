@@ -28,6 +28,8 @@ def catalogue(event: type[Event]) -> Catalogue:
         optional = set()
         hints = get_type_hints(event)
         for name in event.__struct_fields__:
+            if not _is_plain(hints[name]):
+                continue  # lists and blocks: a kind of their own may read them, a formula cannot
             kinds[name], may_miss = _kind_of(hints[name])
             if may_miss:
                 optional.add(name)
@@ -37,6 +39,13 @@ def catalogue(event: type[Event]) -> Catalogue:
                 optional.add(name)
         _catalogues[event] = Catalogue(event, kinds, frozenset(optional))
     return _catalogues[event]
+
+
+def _is_plain(hint: Any) -> bool:
+    parts = [part for part in get_args(hint) if part is not type(None)]
+    if get_origin(hint) in (Union, types.UnionType):
+        return all(_is_plain(part) for part in parts)
+    return get_origin(hint) is Literal or hint in (str, bool, int, float)
 
 
 def _kind_of(hint: Any) -> tuple[Kind, bool]:

@@ -62,6 +62,8 @@ def _read(hint: Any) -> tuple[list[str], str, str, bool]:
     arguments = get_args(hint)
     if not arguments:
         return ([] if hint is type(None) else [_KINDS.get(hint, "value")]), "", "", hint is type(None)
+    if get_origin(hint) is tuple:
+        return ["list"], "", "", False
     if all(isinstance(argument, str) for argument in arguments):  # Literal
         return [str(argument) for argument in arguments], "", "", False
     read = [_read(argument) for argument in arguments]

@@ -18,7 +18,26 @@ from rules.sentences import Sentences
 from rules.spec import Names, RuleSpec, Symbols, known_names, levels_or
 from rules.windows import TIMED
 
-EventName = Literal["funding_rate", "mark_price", "open_interest", "liquidation", "stablecoin_quote", "feed_health"]
+EventName = Literal[
+    "funding_rate",
+    "mark_price",
+    "open_interest",
+    "liquidation",
+    "stablecoin_quote",
+    "feed_health",
+    "long_short_ratio",
+    "insurance_fund",
+    "fear_greed",
+    "trade",
+    "ticker",
+    "candle",
+    "book_snapshot",
+    "book_update",
+    "account_update",
+    "adl_update",
+    "order_update",
+    "trigger_order_update",
+]
 
 
 def _number(value: object) -> object:
