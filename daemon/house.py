@@ -2,22 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from dataclasses import replace
 from typing import Any, Self
-
-import aiohttp
 
 from daemon.bus import Bus, Mailbox
 from daemon.clock import Clock, wall_ms
-from daemon.config.model import Config, SinkConfig
+from daemon.config.model import Config
 from daemon.config.reload import Refused, Reloaded, reloads
-from daemon.dispatch import Dispatch, LaneConfig
+from daemon.desk import Desk
+from daemon.dispatch import Dispatch
 from daemon.feeds import Feeds
 from daemon.keeping import Keeping
-from daemon.recorder import Recipient, Recorder
+from daemon.recorder import Recorder
 from daemon.server.auth import Gate
 from daemon.server.serve import Server
 from daemon.showroom import Showroom, opened
@@ -25,12 +23,12 @@ from daemon.sources.sieve import REMEMBER_MS
 from daemon.sources.timetable import Timetable
 from daemon.upstream.http import Http
 from daemon.wishes import Wish, wishes
-from rules.alerts import Phase, Severity
+from rules.alerts import Phase
 from rules.compiled import Rule
 from rules.engine import Engine
 from rules.events import Event, FeedHealth
 from sinks.post import open_session
-from sinks.registry import Options, PacedSink, build
+from sinks.registry import Options
 from storage.access import Access
 from storage.database import Database
 from storage.journal import Journal
@@ -44,22 +42,11 @@ log = logging.getLogger(__name__)
 
 FORGET_EVERY_S = 3_600.0
 EXPIRE_EVERY_S = 60.0
-GRACE_S = 10.0  # for what is on its way when we are asked to stop
 DRAIN_S = 20.0  # for what came in before: a database that takes nothing must not keep us for ever
 WARM_MAX_MS = 86_400_000
 HOLD_FIRST_S, HOLD_MAX_S = 0.5, 15.0  # between two tries of a database that cannot take a reload
 
 Say = Callable[[str], None]
-
-
-@dataclass
-class _Desk:
-    """The lanes that run now, and the sinks behind them."""
-
-    dispatch: Dispatch
-    sinks: dict[str, PacedSink]
-    stop: asyncio.Event
-    task: asyncio.Task[None]
 
 
 class House:
@@ -84,11 +71,8 @@ class House:
         self._keeping = Keeping(config.storage.sample_every_ms)
         self._say = say
         self._options = options
-        self._session: aiohttp.ClientSession
+        self._desk: Desk
         self._timetable: Timetable
-        self._desk: _Desk | None = None
-        self._grace_s = GRACE_S
-        self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
     async def open(
@@ -108,21 +92,22 @@ class House:
         house.database = await Database.open(config.storage.address, clock=clock)
         stack.push_async_callback(house.database.close)
         house.outbox = Outbox(house.database)
-        house._session = await stack.enter_async_context(open_session(trust_env=True))
+        session = await stack.enter_async_context(open_session(trust_env=True))
+        house._desk = Desk(house.outbox, session, clock=clock, options=house._options)
         house.recorder = Recorder(
             engine=house.engine,
             journal=Journal(house.database),
             keeping=house._keeping,
             recipients=(),
             clock=clock,
-            ring=house._ring,
+            ring=house._desk.ring,
         )
         await house._recover()
         http = await stack.enter_async_context(Http(clock=clock))
         house._timetable = await stack.enter_async_context(Timetable())
         house._timetable.every(FORGET_EVERY_S, house._forget, name="retention")
         house._timetable.every(EXPIRE_EVERY_S, house._expire, name="expiry")
-        stack.push_async_callback(house._close_desk)
+        stack.push_async_callback(house._desk.close)
         house.feeds = Feeds(publish=house._bus.publish, http=http, timetable=house._timetable, clock=clock)
         house.feeds.once.remember(await known_facts(house.database, clock() - REMEMBER_MS))
         stack.push_async_callback(house.feeds.stop)
@@ -145,7 +130,7 @@ class House:
     @property
     def dispatch(self) -> Dispatch | None:
         """The lanes that run now."""
-        return self._desk.dispatch if self._desk is not None else None
+        return self._desk.dispatch
 
     @property
     def waiting_batches(self) -> int:
@@ -167,22 +152,22 @@ class House:
             why = self.recorder.held_reason or f"{self.database.place} is too slow"
             raise StorageTrouble(f"{why}; what was decided last is not written down") from exc
         except asyncio.CancelledError:
-            self._grace_s = 0.0  # somebody is in a hurry: what is on its way becomes uncertain
+            self._desk.grace_s = 0.0  # somebody is in a hurry: what is on its way becomes uncertain
             raise
-        for trouble in (self._trouble, self.feeds.trouble):
+        for trouble in (self._desk.trouble, self.feeds.trouble):
             if trouble.done():
                 trouble.result()
 
     async def _live(self, stop: asyncio.Event, deadline: asyncio.Timeout) -> None:
         ended, closing = asyncio.Event(), asyncio.Event()
-        self._open_desk()
+        self._desk.open(self.config.sinks, self.config.label)
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(self.recorder.run(self._mailbox, ended), name="recorder")
             reloading = group.create_task(self._reload(closing), name="reload")
             showing = self._show(group)
             await self._listen()
             stopping = group.create_task(stop.wait(), name="stop")
-            ends: set[asyncio.Future[Any]] = {stopping, recording, self.feeds.trouble, self._trouble}
+            ends: set[asyncio.Future[Any]] = {stopping, recording, self.feeds.trouble, self._desk.trouble}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             deadline.reschedule(asyncio.get_running_loop().time() + DRAIN_S)
             stopping.cancel()
@@ -194,7 +179,7 @@ class House:
             for task in showing:
                 task.cancel()
         deadline.reschedule(None)
-        await self._close_desk()
+        await self._desk.close()
 
     def _show(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Keep the tables moving, and show out whose key was revoked."""
@@ -220,26 +205,19 @@ class House:
         """Take up the states and the messages that an earlier run has left."""
         now_ms = self.clock()
         alive_ms = await last_alive_ms(self.database)
-        await self._take_up_lanes(now_ms)
+        await self._desk.take_up(self.config.sinks, now_ms)
         await self._enable_lanes()
         self.rules = {spec.id: spec.compile() for spec in self.config.rules}
         self.engine.swap(self.rules.values(), now_ms)
         await self._warm(now_ms)
         states = await load_states(self.database)
-        self.recorder.use(self._recipients(), self._keeping)
+        self.recorder.use(self._desk.recipients(self.config.sinks), self._keeping)
         await self.recorder.decide(lambda engine, at_ms: engine.restore(states, at_ms, alive_ms=alive_ms))
         if states:
             log.info(
                 "took up where we stopped",
                 extra={"states": len(states), "away_s": (now_ms - (alive_ms or now_ms)) // 1000},
             )
-
-    async def _take_up_lanes(self, now_ms: int) -> None:
-        """What was cut off while it was being sent is uncertain, by each sink's own policy; then the lanes are ours."""
-        for name, sink in self.config.sinks.items():
-            await self.outbox.recover(now_ms, _repeats(sink), lane=name)
-        await self.outbox.recover(now_ms)  # in lanes that are gone
-        await self.outbox.sync_lanes({name: _hash(sink) for name, sink in self.config.sinks.items()}, now_ms)
 
     async def _enable_lanes(self) -> None:
         """A start is a person's deed, and may follow a repair at the far end: dead sinks get one more try."""
@@ -285,13 +263,13 @@ class House:
         old = self.config
         self.config = replace(new, sources=old.sources, storage=old.storage, server=old.server, label=old.label)
         self.rules = {spec.id: spec.compile() for spec in new.rules}
-        self.recorder.use(self._recipients(), self._keeping)
+        self.recorder.use(self._desk.recipients(self.config.sinks), self._keeping)
         # first the decisions, then the lanes: nothing is written any more to a lane that is gone
         await self.recorder.decide(lambda engine, now_ms: engine.swap(self.rules.values(), now_ms))
         if old.sinks != new.sinks:
-            await self._close_desk()
-            await self._patiently(lambda: self._take_up_lanes(self.clock()))
-            self._open_desk()
+            await self._desk.close()
+            await self._patiently(lambda: self._desk.take_up(self.config.sinks, self.clock()))
+            self._desk.open(self.config.sinks, self.config.label)
         await self._listen()
 
     async def _listen(self) -> None:
@@ -319,56 +297,6 @@ class House:
             await asyncio.sleep(wait_s)
             wait_s = min(HOLD_MAX_S, wait_s * 2)
 
-    # -- sinks ----------------------------------------------------------------------------------------------------
-
-    def _recipients(self) -> Iterable[Recipient]:
-        for name, sink in self.config.sinks.items():
-            can_edit = sink.edit and self._build(name, sink).can_edit
-            yield Recipient(name=name, min_severity=sink.min_severity, expire_ms=sink.expire_ms, can_edit=can_edit)
-
-    def _build(self, name: str, sink: SinkConfig) -> PacedSink:
-        url = sink.url.get_secret_value()
-        return build(name, url, api_url=sink.api_url, session=self._session, options=self._options)
-
-    def _open_desk(self) -> None:
-        sinks = {name: self._build(name, sink) for name, sink in self.config.sinks.items()}
-        lanes = {
-            name: LaneConfig(
-                sink=sinks[name],
-                address_hash=_hash(sink),
-                repeats=_repeats(sink),
-                edit=sink.edit,
-                late_after_ms=sink.late_after_ms,
-            )
-            for name, sink in self.config.sinks.items()
-        }
-        dispatch = Dispatch(self.outbox, lanes, clock=self.clock, label=self.config.label)
-        stop = asyncio.Event()
-        task = asyncio.create_task(dispatch.run(stop), name="dispatch")
-        task.add_done_callback(self._desk_ended)
-        self._desk = _Desk(dispatch, sinks, stop, task)
-
-    async def _close_desk(self) -> None:
-        """Wait a little for what is on its way, then let go; what was cut off is uncertain, and the outbox knows."""
-        desk, self._desk = self._desk, None
-        if desk is None:
-            return
-        desk.stop.set()
-        await asyncio.wait({desk.task}, timeout=self._grace_s)
-        desk.task.cancel()
-        await asyncio.wait({desk.task})
-        for sink in desk.sinks.values():
-            await sink.aclose()
-
-    def _desk_ended(self, task: asyncio.Task[None]) -> None:
-        """Lanes end when they are told to; an exception is a bug of ours and must stop the house."""
-        if not task.cancelled() and (exc := task.exception()) is not None and not self._trouble.done():
-            self._trouble.set_exception(exc)
-
-    def _ring(self, lanes: Iterable[str]) -> None:
-        if self._desk is not None:
-            self._desk.dispatch.ring(lanes)
-
     # -- chores ---------------------------------------------------------------------------------------------------
 
     async def _forget(self) -> None:
@@ -385,13 +313,3 @@ class House:
             await self.outbox.expire(self.clock())
         except StorageTrouble as exc:
             log.debug("old messages wait to be ended", extra={"reason": str(exc)})
-
-
-def _hash(sink: SinkConfig) -> str:
-    """Tells a changed address from the same one, and nothing else."""
-    address = f"{sink.url.get_secret_value()} {sink.api_url or ''}"
-    return blake2b(address.encode(), digest_size=16).hexdigest()
-
-
-def _repeats(sink: SinkConfig) -> frozenset[Severity]:
-    return frozenset(severity for severity in Severity if sink.uncertain.repeats(severity))

@@ -268,7 +268,7 @@ async def test_a_message_that_hangs_during_a_reload_does_not_block_its_lane(
     home: Home, venue: Venue, phone: Telegram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was cut off: uncertain, and the lane goes on."""
-    monkeypatch.setattr("daemon.house.GRACE_S", 0.05)
+    monkeypatch.setattr("daemon.desk.GRACE_S", 0.05)
     async with home.living() as house:
         phone.moods.append(Slow())
         await house.outbox.say("phone", Words("hangs"), Severity.WARNING)
