@@ -5,7 +5,20 @@ from typing import Any, Protocol
 import msgspec
 
 from rules.alerts import Alert
-from rules.kinds import depeg, expression, feed_health, funding, funding_spread, liquidation
+from rules.kinds import (
+    basis,
+    depeg,
+    expression,
+    fear_greed,
+    feed_health,
+    funding,
+    funding_spread,
+    insurance_fund_change,
+    liquidation,
+    long_short_ratio,
+    open_interest_change,
+    price_change,
+)
 from rules.sentences import Sentences
 from rules.spec import RuleSpec
 from rules.template import fill
@@ -25,6 +38,12 @@ KINDS: dict[str, Any] = {
     "depeg": depeg,
     "liquidation": liquidation,
     "feed_health": feed_health,
+    "open_interest_change": open_interest_change,
+    "price_change": price_change,
+    "basis": basis,
+    "long_short_ratio": long_short_ratio,
+    "insurance_fund_change": insurance_fund_change,
+    "fear_greed": fear_greed,
     "expression": expression,
 }
 

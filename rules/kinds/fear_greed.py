@@ -1,0 +1,48 @@
+"""The mood of the market is extreme, by the Fear and Greed index."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rules.alerts import Alert
+from rules.events import FearGreed
+from rules.kinds.bounded import Bounded, limit_of
+from rules.kinds.words import number
+from rules.selection import EVERYTHING
+from rules.sentences import Sentences
+from rules.spec import Duration
+
+
+class Mood(Bounded):
+    """0 is extreme fear, 100 extreme greed; the index moves once a day."""
+
+    ON = FearGreed
+    FIELD = "index"
+    EXAMPLE = "below: 20, above: 80, or levels: {warning: 20, critical: 10}"
+
+    type: Literal["fear_greed"]
+    max_age: Annotated[Duration | None, Field(gt=0)] = 172_800_000
+
+    def names(self) -> tuple[str, ...]:
+        return (EVERYTHING,)
+
+    def by(self) -> tuple[str, ...]:
+        return ("venue",)
+
+    def sentence(self) -> str:
+        return f"when the Fear and Greed index{self.places()} is {self.beyond()}"
+
+
+def say(alert: Alert, now_ms: int) -> Sentences:
+    """`Fear and Greed index at 14, Extreme Fear (limit 20)`."""
+    del now_ms
+    index = number(alert.facts, "index")
+    return Sentences(
+        f"Fear and Greed index at {alert.value if index is None else index:.0f}, "
+        f"{alert.facts.get('mood')}{limit_of(alert)}",
+        (f"by {alert.key.get('venue')}",),
+        peak=f"{alert.peak:.0f}",
+    )
+
+
+SPEC = Mood
