@@ -52,6 +52,8 @@ class FeedStatus:
     unreadable: int = 0
     sample: str | None = None  # the first unreadable frame, cut
     rejected: dict[str, str] = field(default_factory=dict)  # subscribed item -> why the venue refused it
+    topics: int = 0  # that the venue has taken and we have not let go
+    gaps: int = 0  # times an order book lost an update and had to begin anew
 
 
 def _nobody() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from daemon.sources.script import Plan, Script, Timing
+from daemon.sources.script import Beside, Plan, Script, Timing
 from daemon.sources.subscription import Subscription
 from daemon.supervisor import Transient
 from daemon.wire.control import Accepted, Rejected, Unreadable
@@ -50,7 +50,7 @@ class Conversation:
     def __post_init__(self) -> None:
         dialect, timing = self.script.dialect, self.timing
         self._subscription = Subscription(
-            dialect.subscribe, answers_each=self.script.answers_each, retries=self.script.retries
+            dialect.subscribe, dialect.unsubscribe, answers_each=self.script.answers_each, retries=self.script.retries
         )
         self._outgoing = asyncio.Queue(_OUTGOING)
         self._ping_every_s = dialect.PING_EVERY_S if timing.ping_every_s is None else timing.ping_every_s
@@ -61,6 +61,7 @@ class Conversation:
         self._moved_at: float | None = None  # the latest sign of data that must move
         self._settled_at: float | None = None
         self._is_busy = False  # the house is taking what we read; the silence is ours
+        self._turn = asyncio.Lock()  # what we read and what is published beside it reach the house one by one
         self._is_well = False
         self._left_out = 0  # rows already counted
         self._plan, self._then = self.script.first, self.script.then
@@ -77,6 +78,8 @@ class Conversation:
                     group.create_task(self._speak(), name="speak"),
                     group.create_task(self._ping(), name="ping"),
                 ]
+                if self.script.beside is not None:
+                    aside.append(group.create_task(self._beside(self.script.beside), name="beside"))
                 try:
                     await self._listen()
                 finally:
@@ -88,6 +91,29 @@ class Conversation:
                 # a task group that is already ending forgets that we were cancelled meanwhile (until Python 3.13)
                 raise asyncio.CancelledError from group_of
             raise _most_telling(group_of) from None
+
+    async def publish(self, events: Sequence[Event], received_ms: int) -> None:
+        """See Beside."""
+        await self._wait_for_house(self.ears.heard(events, received_ms))
+
+    async def again(self, topics: Sequence[str]) -> None:
+        """See Beside."""
+        anew = [topic for topic in topics if topic in self._subscription.held]
+        await self._say([*self._subscription.let_go(anew), *self._subscription.ask(anew)])
+
+    async def _beside(self, work: Callable[[Beside], Awaitable[None]]) -> None:
+        try:
+            await work(self)
+        except Unreadable as exc:  # what it was told over REST
+            raise Transient(str(exc)) from exc
+
+    async def _say(self, texts: Sequence[str]) -> None:
+        """Send these when it is their turn; the venue has to answer some of them."""
+        if not self._subscription.is_settled:
+            self._settled_at = None
+        self._asked_at = self._now()
+        for text in texts:
+            await self._outgoing.put(text)
 
     async def _listen(self) -> None:
         recv, decode, ears = self.socket.recv, self.script.reader.decode, self.ears
@@ -129,9 +155,7 @@ class Conversation:
         self._plan, self._then = plan, None
         self.ears.planned(plan)
         self._settled_at = None
-        self._asked_at = self._now()
-        for text in self._subscription.ask(plan.topics):
-            await self._outgoing.put(text)
+        await self._say(self._subscription.ask(plan.topics))
         await self._perhaps_settled()
 
     async def _perhaps_settled(self) -> None:
@@ -153,10 +177,11 @@ class Conversation:
 
     async def _wait_for_house(self, taking: Awaitable[None]) -> None:
         """The house takes its time: that is backpressure, and the silence meanwhile is not the venue's."""
-        self._is_busy = True
-        await taking
-        self._is_busy = False
-        self._life_at = self._now()
+        async with self._turn:
+            self._is_busy, began = True, self._now()
+            await taking
+            self._is_busy = False
+            self._life_at += self._now() - began
 
     @property
     def _must_move(self) -> bool:

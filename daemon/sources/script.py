@@ -1,6 +1,6 @@
 """What is to be said to a venue, what must come back, and how long to wait for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +25,17 @@ class Dialect(Protocol):
     @property
     def SILENCE_S(self) -> float: ...  # noqa: N802 - the wire modules' constant
     def subscribe(self, topics: Sequence[str], request_id: int) -> list[str]: ...
+    def unsubscribe(self, topics: Sequence[str], request_id: int) -> list[str]: ...
+
+
+class Beside(Protocol):
+    """What a coroutine that runs beside a conversation may do with it."""
+
+    async def publish(self, events: Sequence[Event], received_ms: int) -> None:
+        """Hand events on as if the venue had sent them now, through the feed's sieve and in turn with its frames."""
+
+    async def again(self, topics: Sequence[str]) -> None:
+        """Give these topics up and ask for them anew, as far as they are still wanted: venues send a snapshot then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +51,17 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """What is to be said on one connection."""
+    """What is to be said on one connection.
+
+    `beside` begins when the conversation begins and is cancelled when it ends; what it raises (Transient, Unreadable)
+    ends the conversation. When wishes change, the source is asked for a script again and the living connection keeps
+    its reader, its `then` and its `beside`: only the topics of the new one count.
+    """
 
     dialect: Dialect
     reader: Reader
     first: Plan
+    beside: Callable[[Beside], Awaitable[None]] | None = None
     then: Callable[[], Plan | None] | None = (
         None  # asked until it answers: a plan that depends on what the first brings
     )
