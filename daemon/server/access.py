@@ -1,7 +1,7 @@
 """Lets clients in or tells them which of five reasons it was, and gives out cookies."""
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -11,6 +11,7 @@ from daemon.server.auth import ACCESS_COOKIE, KEY_HEADER, REFRESH_COOKIE, Gate, 
 from storage.trouble import StorageTrouble
 
 PASS: web.RequestKey[Pass] = web.RequestKey("pass", Pass)
+TURNED_AWAY: web.RequestKey[Reason] = web.RequestKey("turned_away", Reason)
 _STATUS = {
     Reason.MISSING: 401,
     Reason.INVALID: 401,
@@ -29,8 +30,12 @@ _NO_COOKIES = {ACCESS_COOKIE: ("", 0), REFRESH_COOKIE: ("", 0)}
 _BUSY = "the database does not answer right now; try again in a moment\n"
 
 
-def guard(config: ServerConfig, gate: Gate | None) -> Middleware:
-    """Off on loopback, unless an operator's token is configured; elsewhere everybody says who they are."""
+def guard(config: ServerConfig, gate: Gate | None, dialects: Mapping[str, Sequence[str]] | None = None) -> Middleware:
+    """Off on loopback, unless an operator's token is configured; elsewhere everybody says who they are.
+
+    `dialects`: path -> headers in which that path's clients show their key, beside our own ways. A WebSocket there that
+    shows none or a wrong one is let through with TURNED_AWAY, because its goodbye has to be in the dialect.
+    """
     token = config.token.get_secret_value().encode() if config.token is not None else None
 
     @web.middleware
@@ -39,17 +44,35 @@ def guard(config: ServerConfig, gate: Gate | None) -> Middleware:
             return await handler(request)
         if token is not None and _shows(request, token):
             return await handler(request)
-        if gate is None:
-            return _refusal(_shown_or_missing(request))
+        own = dialects.get(request.path) if dialects is not None else None
+        shown = None if own is None else shown_key(request, own)
+        if token is not None and shown is not None and hmac.compare_digest(_bytes(shown), token):
+            return await handler(request)
         try:
-            request[PASS] = await gate.check(request.headers, request.cookies, host=request.host)
+            if gate is None:
+                raise Refused(Reason.MISSING if shown is None else Reason.INVALID)
+            headers = request.headers if shown is None else {KEY_HEADER: shown}
+            request[PASS] = await gate.check(headers, request.cookies, host=request.host)
         except Refused as exc:
-            return _refusal(_shown_or_missing(request) if exc.reason is Reason.MISSING else exc.reason)
+            reason = _shown_or_missing(request) if exc.reason is Reason.MISSING else exc.reason
+            if own is None or request.headers.get("Upgrade", "").lower() != "websocket":
+                return _refusal(reason)
+            request[TURNED_AWAY] = reason
         except StorageTrouble:
             return web.Response(status=503, text=_BUSY)
         return await handler(request)
 
     return check
+
+
+def shown_key(request: web.Request, headers: Sequence[str]) -> str | None:
+    """What stands in the first of these headers that is there."""
+    return next((request.headers[name] for name in headers if name in request.headers), None)
+
+
+def turned_away(request: web.Request) -> Reason | None:
+    """Why the client of a dialect may not come in; None if it may."""
+    return request.get(TURNED_AWAY)
 
 
 def key_of(request: web.Request) -> str | None:
@@ -130,12 +153,17 @@ def _readable(gate: Gate, work: Callable[[web.Request], Awaitable[web.Response]]
             response = web.Response(status=503, text=_BUSY)
         origin = request.headers.get("Origin")
         if origin is not None and gate.lists(origin):
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Allow-Credentials"] = "true"
-            response.headers["Vary"] = "Origin"
+            share(response, origin)
         return response
 
     return answer
+
+
+def share(response: web.StreamResponse, origin: str) -> None:
+    """Let the pages of an origin that the operator named read this answer."""
+    response.headers["Access-Control-Allow-Origin"] = origin
+    response.headers["Access-Control-Allow-Credentials"] = "true"
+    response.headers["Vary"] = "Origin"
 
 
 async def _preflight(request: web.Request) -> web.Response:
@@ -156,8 +184,12 @@ def _shown_or_missing(request: web.Request) -> Reason:
 
 def _shows(request: web.Request, token: bytes) -> bool:
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
-    # a header may hold any bytes; aiohttp hands on those that are no text as surrogates
-    return scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode("utf-8", "surrogateescape"), token)
+    return scheme.lower() == "bearer" and hmac.compare_digest(_bytes(shown.strip()), token)
+
+
+def _bytes(shown: str) -> bytes:
+    """A header may hold any bytes; aiohttp hands on those that are no text as surrogates."""
+    return shown.encode("utf-8", "surrogateescape")
 
 
 def _refusal(reason: Reason) -> web.Response:

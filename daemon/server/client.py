@@ -1,18 +1,18 @@
 """One WebSocket connection, from the handshake to the goodbye: what the client asks, and what it is told when it errs."""
 
-import asyncio
 import logging
-import socket
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import web
 from multidict import MultiDict
 
-from daemon.server.frames import SHARED_WBITS, pong_frame, text_frame
+from daemon.server.frames import text_frame
 from daemon.server.goodbye import Goodbye, error_payload
-from daemon.server.limits import NO_TOPIC, Allowance, Refusal
+from daemon.server.handshake import Socket, address_of, hold, not_let_in, refused, shake_hands
+from daemon.server.inbound import Inbound
+from daemon.server.limits import NO_TOPIC
 from daemon.server.line import Line
 from daemon.server.parameters import BadParameter, shown
 from daemon.server.topics import Endpoint, Hub, NoRoom
@@ -22,19 +22,6 @@ log = logging.getLogger(__name__)
 ONLY_CHANGES = "only_changes"
 _MOST_ERRORS = 8  # wrong parameters that one handshake is told about
 _YES_NO = {"1": True, "true": True, "": True, "0": False, "false": False}
-_GONE = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
-_POLL_S = 0.05
-
-
-class _Socket(web.WebSocketResponse):
-    """aiohttp's for the handshake and the way in. The way out is a Line.
-
-    aiohttp closes by writing and waiting until everything is read, which somebody who does not read can delay for ever;
-    so its close does nothing, and each way out of the conversation below ends in Line.goodbye, .goodbye_too or .abort.
-    """
-
-    async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
-        return False
 
 
 async def converse(
@@ -52,95 +39,50 @@ async def converse(
     `login`: one of several that came from that key, which `Hub.dismiss` knows too.
     `headers` go out with the handshake (Set-Cookie).
     """
-    if request.headers.get("Upgrade", "").lower() != "websocket":
-        return web.Response(
-            status=426,
-            text=f"this is a WebSocket: open ws://{request.host}{request.path}\n",
-            headers={"Upgrade": "websocket", "Connection": "Upgrade"},
-        )
-    address = request.remote or "unknown"
-    refusal = hub.door.refusal(address, key)
-    if refusal is not None:
-        return _refused(refusal)
-    with hub.door.admitted(address, key):
+    answer = not_let_in(request, hub, key)
+    if answer is not None:
+        return answer
+    with hub.door.admitted(address_of(request), key):
         asked, errors = MultiDict(request.query), list[BadParameter]()
         only_changes = _only_changes(asked, errors)
         params = _first(endpoint, asked, errors)
         if params is not None and not hub.has_room(endpoint, params):
             hub.counters.refused[NO_TOPIC.word] += 1
-            return _refused(NO_TOPIC)
-        ws = _Socket(autoping=False, autoclose=False, max_msg_size=hub.limits.message_size + 1)
-        ws.headers.extend(headers)
-        await ws.prepare(request)
-        transport = request.transport
-        if transport is None:
-            return ws
-        _bound_kernel_buffer(transport, hub.limits.kernel_buffer)
-        line = Line(
-            transport, deflates=int(ws.compress) >= SHARED_WBITS, key=key, limits=hub.limits, counters=hub.counters
-        )
-        line.only_changes, line.login = only_changes, login
-        hub.enter(line)
-        try:
-            await _Conversation(ws, line, hub, endpoint, asked, params).run(errors)
-        except Exception as exc:  # our bug; aiohttp would write an HTTP page into the WebSocket
-            log.error("a conversation broke", exc_info=exc, extra={"path": endpoint.path})
-            line.goodbye(Goodbye.BROKEN)
-        finally:
-            hub.exit(line)
+            return refused(NO_TOPIC)
+        ws, line = await shake_hands(request, hub, key=key, login=login, headers=headers)
+        if line is not None:
+            line.only_changes = only_changes
+            talking = _Conversation(ws, line, hub, endpoint, asked, params).run(errors)
+            await hold(hub, line, talking, endpoint.path)
     return ws
 
 
-class _Conversation:
+class _Conversation(Inbound):
     """The way in: messages that change the parameters, one after the other, so that the last one wins."""
 
     def __init__(
-        self, ws: _Socket, line: Line, hub: Hub, endpoint: Endpoint, asked: MultiDict[str], params: Any | None
+        self, ws: Socket, line: Line, hub: Hub, endpoint: Endpoint, asked: MultiDict[str], params: Any | None
     ) -> None:
-        self._ws = ws
-        self._line = line
-        self._hub = hub
+        super().__init__(ws, line, hub)
         self._endpoint = endpoint
         self._asked = asked  # by the handshake, without what proved wrong
         self._params = params
         self._good: Any | None = None  # the last parameters that were answered, once others took their place
-        self._now_s = asyncio.get_running_loop().time
-        self._allowance = Allowance(hub.limits.messages_per_s, self._now_s())
 
     async def run(self, errors: list[BadParameter]) -> None:
         """Until either side leaves."""
         self._line.rejected = self._rejected
         self._start(errors)
-        while True:
-            message = await self._ws.receive()
-            if message.type in _GONE:
-                if message.type is WSMsgType.CLOSE:
-                    self._line.goodbye_too(message.data)
-                return
-            if message.type is WSMsgType.ERROR:
-                if isinstance(message.data, WebSocketError):
-                    await self._part(message.data.code)
-                return
-            if not self._line.is_leaving:
-                self._heed(message)
+        await self.listen()
 
-    def _heed(self, message: WSMessage) -> None:
-        if not self._allowance.takes(self._now_s()):
-            limit = self._hub.limits.messages_per_s
-            self._tell(
-                "too_many_messages", None, f"more than {limit:g} messages a second; connect again and send fewer"
-            )
-            self._line.goodbye(Goodbye.TOO_MANY_MESSAGES)
-            return
-        match message.type:
-            case WSMsgType.TEXT:
-                self._change(message.data)
-            case WSMsgType.BINARY:
-                self._tell("wrong_type", None, "binary messages are not understood; send one JSON object as text")
-            case WSMsgType.PING:
-                self._line.say(pong_frame(bytes(message.data)))
-            case WSMsgType.PONG:
-                self._line.heard()
+    async def _heard(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            self._tell("wrong_type", None, "binary messages are not understood; send one JSON object as text")
+        else:
+            self._change(message)
+
+    def _tell_trouble(self, code: str, text: str) -> None:
+        self._tell(code, None, text)
 
     def _change(self, text: str) -> None:
         """Other parameters from now on; the last good ones stay if these are wrong."""
@@ -195,16 +137,6 @@ class _Conversation:
         self._hub.counters.errors[code] += 1
         self._line.say(text_frame(error_payload(code, parameter, message)))
 
-    async def _part(self, code: int) -> None:
-        """The way in is broken: say why, and leave time to read it, because closing now could take it back."""
-        if code == WSCloseCode.MESSAGE_TOO_BIG:
-            limit = self._hub.limits.message_size
-            self._tell("too_long", None, f"a message may have {limit:,} bytes; connect again and send less")
-        self._line.goodbye(Goodbye.of(code))
-        transport, until_s = self._line.transport, self._now_s() + self._hub.limits.goodbye_s / 2
-        while not transport.is_closing() and self._now_s() < until_s:  # noqa: ASYNC110 - aiohttp has no event for it
-            await asyncio.sleep(_POLL_S)
-
 
 def _first(endpoint: Endpoint, asked: MultiDict[str], errors: list[BadParameter]) -> Any | None:
     """Parameters of a handshake, or None when a required one is missing; what is wrong is told and taken out."""
@@ -247,15 +179,3 @@ def _yes_no(value: object) -> bool:
     if found is None:
         raise BadParameter("unknown_value", ONLY_CHANGES, f"{shown(value)} is not one of 1, 0, true, false")
     return found
-
-
-def _refused(refusal: Refusal) -> web.Response:
-    headers = {"Retry-After": str(refusal.retry_after_s)}
-    return web.Response(status=refusal.status, text=refusal.text, headers=headers)
-
-
-def _bound_kernel_buffer(transport: asyncio.Transport, size: int) -> None:
-    """Otherwise the kernel takes megabytes for somebody who does not read, before we see the first byte wait."""
-    found = transport.get_extra_info("socket")
-    if found is not None:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)

@@ -12,11 +12,13 @@ class Goodbye(Enum):
     PROTOCOL = (1002, "this is not how WebSocket frames look")
     INVALID_TEXT = (1007, "text has to be UTF-8")
     MISSING_PARAMETER = (1008, "a required parameter is missing; the message before this one names it")
+    NO_KEY = (1008, "the key is not valid")
     TOO_BIG = (1009, "the message is too big; the one before this names the limit")
     BROKEN = (1011, "something broke on our side; connect again")
     NO_ROOM = (1013, "too many different requests are being served; try again later")
     DISMISSED = (4001, "the key or session behind this connection is no longer valid")
     TOO_SLOW = (4008, "you read more slowly than the market moves; connect again")
+    UNHEARD = (4010, "nothing was heard from you for too long; connect again")
     TOO_MANY_MESSAGES = (4029, "too many messages; the one before this names the limit")
 
     @property

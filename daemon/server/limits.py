@@ -139,13 +139,13 @@ def _too_many(what: str, limit: int) -> Refusal:
 
 
 class Allowance:
-    """So many messages a second, twice as many at once."""
+    """So many messages a second; `most` at once, or twice as many."""
 
     __slots__ = ("_at_s", "_left", "_most", "_per_s")
 
-    def __init__(self, per_s: float, now_s: float) -> None:
+    def __init__(self, per_s: float, now_s: float, most: float | None = None) -> None:
         self._per_s = per_s
-        self._most = max(2.0 * per_s, 1.0)
+        self._most = max(2.0 * per_s, 1.0, most or 0.0)
         self._left = self._most
         self._at_s = now_s
 

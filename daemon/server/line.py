@@ -72,6 +72,20 @@ class Line:
         else:
             self.transport.write(frame)
 
+    def tell(self, frame: bytes) -> None:
+        """Send a fact. Who has not read enough to be sent it is told goodbye, because a gap would be a lie."""
+        if self.is_leaving:
+            return
+        waiting = self.transport.get_write_buffer_size()
+        if waiting > self.hard_bound:
+            self.abort("stalled")
+        elif waiting > self._limits.write_buffer:
+            self.goodbye(Goodbye.TOO_SLOW)
+        else:
+            self.transport.write(frame)
+            self._counters.frames += 1
+            self._counters.bytes += len(frame)
+
     def heard(self) -> None:
         """A pong came: somebody is there and reads."""
         self.heard_at_s = self._loop.time()
@@ -86,12 +100,15 @@ class Line:
             self.ping_at_s = now_s + self._limits.ping_s
             self.say(_PING)
 
-    def goodbye(self, why: Goodbye) -> None:
-        """Say why, send nothing more, and cut the line if the other side does not part in time."""
+    def goodbye(self, why: Goodbye, reason: str | None = None) -> None:
+        """Say why, send nothing more, and cut the line if the other side does not part in time.
+
+        `reason` in place of the usual sentence, for clients that expect another's words.
+        """
         if self.is_leaving:
             return
         self._counters.goodbyes[why.word] += 1
-        self._leave(close_frame(why.code, why.reason))
+        self._leave(close_frame(why.code, why.reason if reason is None else reason))
 
     def goodbye_too(self, code: int) -> None:
         """The client said goodbye: say the same, once."""

@@ -1,0 +1,165 @@
+"""Where events become other services' frames: written once a channel, and to each client without waiting."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from daemon.bus import Mailbox
+from daemon.clock import Clock
+from daemon.server.dialects.channel import Channel, Place
+from daemon.server.line import Line
+from daemon.server.topics import Hub
+from daemon.wishes import Wish
+from rules.events import Event
+
+TICK_S = 1.0
+_BATCH = 256  # writes between two turns of the others
+_Address = tuple[str | None, str | None]
+
+
+class Lease(Protocol):
+    """What somebody wants, until it is released."""
+
+    def release(self) -> None:
+        """Nobody needs it any more, as far as this one is concerned."""
+
+
+class Subscription:
+    """One client's wish to hear one channel; `venue` and `symbol` None: any."""
+
+    __slots__ = ("address", "channel", "frame", "lease", "line")
+
+    def __init__(
+        self,
+        line: Line,
+        channel: Channel,
+        address: _Address,
+        frame: Callable[[bytes], bytes] | None,
+        lease: Lease | None,
+    ) -> None:
+        self.line, self.channel, self.address, self.frame, self.lease = line, channel, address, frame, lease
+
+    def tell(self, bodies: Iterable[bytes]) -> None:
+        """Write without waiting."""
+        tell, frame = self.line.tell, self.frame
+        for body in bodies:
+            tell(body if frame is None else frame(body))
+
+
+class Desk:
+    """Finds who listens to an event. Use it as `async with`, and let `run` read its mailbox."""
+
+    def __init__(self, hub: Hub, want: Callable[[Iterable[Wish]], Lease], clock: Clock) -> None:
+        """`want` says upstream what is needed, and answers with what gives it up again."""
+        self.hub = hub
+        self.clock = clock
+        self.clients: Counter[str] = Counter()  # by path
+        self._want = want
+        self._channels: dict[type[Event], list[Channel]] = {}
+        self._listeners: dict[Channel, dict[_Address, dict[Subscription, None]]] = {}
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._ticking = asyncio.create_task(self._tick(), name="dialects: tick")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
+
+    def add(self, *channels: Channel) -> None:
+        """Serve these from now on."""
+        for channel in channels:
+            self._listeners[channel] = {}
+            for kind in channel.kinds:
+                self._channels.setdefault(kind, []).append(channel)
+
+    def subscriptions_by_channel(self) -> dict[str, int]:
+        """How many there are."""
+        return {
+            channel.name: sum(len(listeners) for listeners in by_address.values())
+            for channel, by_address in self._listeners.items()
+        }
+
+    def listen(
+        self,
+        line: Line,
+        channel: Channel,
+        *,
+        venue: str | None,
+        symbol: str | None,
+        wishes: Iterable[Wish] = (),
+        frame: Callable[[bytes], bytes] | None = None,
+    ) -> Subscription:
+        """From now on this client hears the channel; what is known is told at once.
+
+        `frame` makes a WebSocket frame of what the channel writes; None: it writes frames. `wishes` are wanted as long.
+        """
+        wanted = list(wishes)
+        lease = self._want(wanted) if wanted else None
+        subscription = Subscription(line, channel, (venue, symbol), frame, lease)
+        self._listeners[channel].setdefault((venue, symbol), {})[subscription] = None
+        subscription.tell(channel.known(venue, symbol))
+        return subscription
+
+    def leave(self, subscription: Subscription) -> None:
+        """Nothing more of this; what it wanted is given up. Harmless when repeated."""
+        by_address = self._listeners[subscription.channel]
+        listeners = by_address.get(subscription.address, {})
+        if subscription in listeners:
+            del listeners[subscription]
+            if not listeners:
+                del by_address[subscription.address]
+        lease, subscription.lease = subscription.lease, None
+        if lease is not None:
+            lease.release()
+
+    async def run(self, mailbox: Mailbox) -> None:
+        """Read for ever. Clients cannot slow this: whoever falls behind is sent away by its line."""
+        while True:
+            events = await mailbox.take(None)
+            while events:
+                await self.hear(events)
+                events = mailbox.take_now()
+            await asyncio.sleep(0)
+
+    async def hear(self, events: Sequence[Event]) -> None:
+        """Tell one batch of events to whoever listens, in order."""
+        told = 0
+        for event in events:
+            for channel in self._channels.get(type(event), ()):
+                channel.observe(event)
+                by_address = self._listeners[channel]
+                if not by_address:
+                    continue
+                found = _found(by_address, channel.address(event))
+                if found and (bodies := channel.write(event)):
+                    told += await self._tell(found, bodies)
+                    if told >= _BATCH:
+                        told = 0
+                        await asyncio.sleep(0)
+
+    async def _tell(self, found: list[Subscription], bodies: Sequence[bytes]) -> int:
+        for place, subscription in enumerate(found):
+            if place % _BATCH == _BATCH - 1:
+                await asyncio.sleep(0)
+            subscription.tell(bodies)
+        return len(found) * len(bodies)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            for channel, by_address in list(self._listeners.items()):
+                for place, body in list(channel.due(self.clock())):
+                    await self._tell(_found(by_address, place), (body,))
+
+
+def _found(by_address: dict[_Address, dict[Subscription, None]], place: Place) -> list[Subscription]:
+    venue, symbol = place
+    addresses: tuple[_Address, ...] = ((venue, symbol), (None, symbol), (venue, None), (None, None))
+    return [subscription for address in addresses for subscription in by_address.get(address, ())]
