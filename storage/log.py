@@ -88,7 +88,7 @@ async def query_transitions(
     values = {"since_ms": since_ms, "the_limit": limit, "after_id": after_id}
     async with database.reader() as connection:
         rows = (await connection.execute(say.latest_transitions, values)).all()
-    return [_transition(row) for row in reversed(rows)]
+    return [to_transition(row) for row in reversed(rows)]
 
 
 async def latest_alerts(database: Database, *, limit: int = 20) -> list[Alert]:
@@ -151,7 +151,8 @@ def _logged(row: Row[Any]) -> Logged:
     )
 
 
-def _transition(row: Row[Any]) -> LoggedTransition:
+def to_transition(row: Row[Any]) -> LoggedTransition:
+    """One change, from a row that carries its alert's rule, kind and key."""
     return LoggedTransition(
         id=row.id,
         episode_id=row.episode_id,

@@ -1,7 +1,7 @@
 """From files to a Config, or to every mistake that is in them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,8 +16,10 @@ from daemon.config.model import CONSOLE, Config, Settings, Signature, console_si
 from daemon.config.places import Place
 from daemon.config.secrets import fill
 from daemon.config.shape import keys_of
+from daemon.config.yaml import read
 
 VARIABLE = "TOCSIN_CONFIG"
+SENT = "rules.yaml"  # what a text without a file is called in its mistakes
 _EXAMPLE = "rules.example.yaml"
 Model = TypeVar("Model", bound=BaseModel)
 _SECTIONS = ("sources", "sinks", "rules", "storage", "server", "label")
@@ -49,6 +51,28 @@ def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> C
         signature=before,
         written=written,
     )
+
+
+def check_rules(source: bytes, *, sinks: Collection[str]) -> tuple[Any, ...]:
+    """The rules of a text that somebody sent; ConfigError with all its mistakes. No secret and no file is read.
+
+    `sinks` are the names that its rules may notify. Sections that are not about rules are for the operator to set.
+    """
+    written, root, mistakes = read(source, SENT)
+    if not isinstance(written, dict):
+        mistakes.append(Mistake(SENT, 1, 1, "", "these are no rules", "begin with rules:"))
+        raise ConfigError(mistakes)
+    for name, where in (root.children or {}).items():
+        if name in _SECTIONS and name != "rules":
+            what, right = "is not checked here", "send the rules alone"
+            mistakes.append(Mistake(SENT, where.key_line, where.key_column, str(name), what, right))
+    mistakes += _unknown_sections(written, root)
+    rules, wrong = _rules(written, root)
+    mistakes += wrong
+    mistakes += misplaced({"rules": written.get("rules", []), "sinks": dict.fromkeys(sinks)}, root)
+    if mistakes:
+        raise ConfigError(mistakes)
+    return tuple(rules)
 
 
 def chosen_files(given: Sequence[Path], environ: Mapping[str, str] = os.environ) -> list[Path]:

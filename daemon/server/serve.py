@@ -10,6 +10,8 @@ from aiohttp import web
 
 from daemon.config.model import ServerConfig
 from daemon.server.access import give_cookies, guard, key_of, login_of, routes
+from daemon.server.api import RESOURCES
+from daemon.server.api import serve as api
 from daemon.server.client import converse
 from daemon.server.health import health
 from daemon.server.lenient import Lenient
@@ -40,6 +42,7 @@ class Server:
         app.add_routes(
             [web.get("/healthz", self._health), web.get("/metrics", self._metrics), web.get("/", self._page)]
         )
+        app.add_routes(api.routes(house, config, RESOURCES))
         if house.gate is not None:
             app.add_routes(routes(house.gate))
             app.on_response_prepare.append(give_cookies)

@@ -1,0 +1,5 @@
+"""What programs may ask over HTTP, and do: alerts, events, rules, silences, the outbox. `RESOURCES` holds them all."""
+
+from daemon.server.api import alerts, events, outbox, rules
+
+RESOURCES = (*alerts.RESOURCES, *events.RESOURCES, *rules.RESOURCES, *outbox.RESOURCES)

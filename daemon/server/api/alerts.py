@@ -1,0 +1,181 @@
+"""Alerts: episodes as they stand, one with its history, and the acknowledgement of one."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from daemon.server.api.resource import Asked, Limit, Request, Resource, Severities, Told, Trouble
+from rules.alerts import Alert, Severity
+from rules.kinds import say
+from storage.episodes import alert_of, query_alerts, query_changes
+from storage.log import LoggedTransition
+
+if TYPE_CHECKING:
+    from daemon.house import House
+
+
+class AlertAnswer(Told):
+    """One episode of one rule and key."""
+
+    id: str
+    """names the episode; sorts by time within one rule and key"""
+    rule: str
+    kind: str
+    key: dict[str, str]
+    """what it is about: venue, symbol, ..."""
+    severity: Severities
+    is_firing: bool
+    headline: str
+    """what the chats were told, without its severity"""
+    details: list[str]
+    value: float | None
+    """missing if it was no finite number"""
+    threshold: float | None
+    peak: float | None
+    started_at_ms: int
+    """ms since 1970 UTC, as all times here"""
+    at_ms: int
+    """of the latest change"""
+    ended_at_ms: int | None
+    sequence: int
+    """how many changes it has had"""
+
+
+class ChangeAnswer(Told):
+    """One change of one alert."""
+
+    id: int
+    """grows; ask for what follows it"""
+    alert: str
+    """the episode's id"""
+    rule: str
+    kind: str
+    key: dict[str, str]
+    change: str
+    """pending, fired, escalated, eased, recovering, cleared, ..."""
+    reason: str
+    severity: Severities
+    value: float | None
+    at_ms: int
+    muted: str | None
+    """why nobody was told; missing if they were"""
+
+
+class AlertsAsked(Asked):
+    """Which alerts."""
+
+    rule: str | None = None
+    """only of this rule"""
+    kind: str | None = None
+    """only of this kind of rule"""
+    min_severity: Severities = "info"
+    """only so loud or louder"""
+    firing: bool | None = None
+    """true: only those that fire now; false: only those that are over"""
+    since_ms: int | None = Field(default=None, ge=0)
+    """only those that fire, or have changed since then"""
+    limit: int = Limit
+
+
+class AlertsAnswer(Told):
+    """The alerts that changed last, newest first."""
+
+    alerts: list[AlertAnswer]
+
+
+class OneAlertAnswer(Told):
+    """One alert and all its changes, oldest first."""
+
+    alert: AlertAnswer
+    changes: list[ChangeAnswer]
+
+
+def answer_of(alert: Alert, now_ms: int) -> AlertAnswer:
+    """The alert as it is told over HTTP."""
+    sentences = say(alert, now_ms)
+    return AlertAnswer(
+        id=alert.episode_id,
+        rule=alert.rule_id,
+        kind=alert.kind,
+        key=alert.key,
+        severity=alert.severity.value,
+        is_firing=alert.is_firing,
+        headline=sentences.headline,
+        details=list(sentences.details),
+        value=_finite(alert.value),
+        threshold=_finite(alert.threshold),
+        peak=_finite(alert.peak),
+        started_at_ms=alert.started_ms,
+        at_ms=alert.at_ms,
+        ended_at_ms=alert.ended_ms,
+        sequence=alert.sequence,
+    )
+
+
+def change_of(change: LoggedTransition) -> ChangeAnswer:
+    """One change as it is told over HTTP and pushed on /ws/alerts."""
+    return ChangeAnswer(
+        id=change.id,
+        alert=change.episode_id,
+        rule=change.rule_id,
+        kind=change.kind,
+        key=change.key,
+        change=change.change,
+        reason=change.reason,
+        severity=Severity(change.severity).value,
+        value=_finite(change.value),
+        at_ms=change.at_ms,
+        muted=change.muted,
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or value - value != 0.0 else value
+
+
+async def _alerts(house: "House", request: Request) -> AlertsAnswer:
+    asked: AlertsAsked = request.query
+    least = Severity(asked.min_severity).rank
+    found = await query_alerts(
+        house.database,
+        rule=asked.rule,
+        kind=asked.kind,
+        severities=[severity.value for severity in Severity if severity.rank >= least],
+        is_firing=asked.firing,
+        since_ms=asked.since_ms,
+        limit=asked.limit,
+    )
+    now_ms = house.clock()
+    return AlertsAnswer(alerts=[answer_of(alert, now_ms) for alert in found])
+
+
+async def _one(house: "House", request: Request) -> OneAlertAnswer:
+    alert = await alert_of(house.database, request.path["id"])
+    if alert is None:
+        raise no_alert()
+    changes = await query_changes(house.database, episode_id=alert.episode_id)
+    return OneAlertAnswer(alert=answer_of(alert, house.clock()), changes=[change_of(change) for change in changes])
+
+
+def no_alert() -> Trouble:
+    """What is told when an id names no episode."""
+    return Trouble(404, "not_found", "there is no alert of this id; GET /api/alerts lists them", "id")
+
+
+RESOURCES = (
+    Resource(
+        method="GET",
+        path="/api/alerts",
+        summary="The alerts that changed last, newest first",
+        query=AlertsAsked,
+        answer=AlertsAnswer,
+        work=_alerts,
+    ),
+    Resource(
+        method="GET",
+        path="/api/alerts/{id}",
+        summary="One alert with its history",
+        answer=OneAlertAnswer,
+        work=_one,
+    ),
+)

@@ -1,0 +1,152 @@
+"""Serves the resources: who may, what was asked, what went wrong; and the OpenAPI document that says the same."""
+
+import logging
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import BaseModel, ValidationError
+
+from daemon.config.model import ServerConfig, is_loopback
+from daemon.server.access import PASS, share
+from daemon.server.api import openapi
+from daemon.server.api.resource import Refusal, Request, Resource, Scope, Trouble
+from storage.trouble import StorageTrouble
+
+if TYPE_CHECKING:
+    from daemon.house import House
+
+log = logging.getLogger(__name__)
+
+BODY_MAX = 1 << 20  # bytes
+OPERATOR = "operator"
+_METHODS = "GET, POST, DELETE"
+
+
+def routes(house: "House", config: ServerConfig, resources: tuple[Resource, ...]) -> list[web.RouteDef]:
+    """One route for each resource, and the document."""
+    document = msgspec.json.encode(openapi.document(resources, version("tocsin")))
+
+    async def described(request: web.Request) -> web.Response:
+        return web.Response(body=document, content_type="application/json")
+
+    paths = sorted({resource.path for resource in resources})
+    return [
+        web.get(openapi.PATH, _guarded(config, described)),
+        *(web.route(one.method, one.path, _guarded(config, _serving(house, one))) for one in resources),
+        *(web.options(path, _guarded(config, _preflight)) for path in paths),
+    ]
+
+
+def _serving(house: "House", resource: Resource) -> Handler:
+    async def serve(request: web.Request) -> web.Response:
+        try:
+            asked = Request(
+                path=dict(request.match_info),
+                query=_query(resource, request),
+                body=await _body(resource, request),
+                who=_may(resource, request),
+            )
+            answer = await resource.work(house, asked)
+        except Trouble as exc:
+            return _refused(exc)
+        except StorageTrouble:
+            return _refused(Trouble(503, "busy", "the database does not answer right now; try again in a moment"))
+        return _json(answer, 200)
+
+    return serve
+
+
+def _guarded(config: ServerConfig, handler: Handler) -> Handler:
+    """Browsers ask on behalf of any page: only our own pages, and those the operator named, are answered.
+
+    Where nobody is asked for a key, the name by which we are called must be this machine's own too: a page may give
+    its own name our address, and then its origin looks like ours.
+    """
+    origins = frozenset(config.origins)
+    is_open = not config.is_guarded and config.token is None
+
+    async def check(request: web.Request) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        host = request.headers.get("Host", "")
+        is_named = origin is not None and origin.lower() in origins
+        if origin is not None and not is_named and origin.lower().partition("://")[2] != host.lower():
+            return _refused(Trouble(403, "foreign_origin", "pages of other sites are not answered; see server.origins"))
+        if is_open and not is_loopback(host.rpartition(":")[0] or host):
+            return _refused(Trouble(403, "foreign_host", "without keys we answer to 127.0.0.1 and localhost only"))
+        response = await handler(request)
+        if origin is not None and is_named:
+            share(response, origin)
+        return response
+
+    return check
+
+
+async def _preflight(request: web.Request) -> web.Response:
+    """What a browser asks before a page of another origin may send JSON or a key."""
+    allowed = {"Access-Control-Allow-Methods": _METHODS, "Access-Control-Allow-Headers": "content-type, x-api-key"}
+    return web.Response(status=204, headers={**allowed, "Access-Control-Max-Age": "600"})
+
+
+def _may(resource: Resource, request: web.Request) -> str:
+    """Who asks; Trouble if this is not for them. Who needed no key, or showed the operator's token, may everything."""
+    passed = request.get(PASS)
+    if passed is None:
+        return OPERATOR
+    if resource.scope is Scope.ACT and not passed.may_act:
+        raise Trouble(
+            403, "read_only", "this key is good for reading; `tocsin keys create NAME --act` makes one that acts"
+        )
+    return str(passed.key_id)
+
+
+def _query(resource: Resource, request: web.Request) -> Any:
+    given = request.query
+    for name in given:
+        if len(given.getall(name)) > 1:
+            raise Trouble(400, "twice", f"{name[:60]} is given twice; once is enough", name[:60])
+    return _validated(resource.query, dict(given), "a parameter")
+
+
+async def _body(resource: Resource, request: web.Request) -> Any:
+    if resource.body is None:
+        return None
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge as exc:
+        raise Trouble(413, "too_large", f"the body is larger than {BODY_MAX} bytes; send less") from exc
+    if resource.body == "yaml":
+        return body
+    if request.content_type != "application/json":  # a form of another site cannot say this
+        raise Trouble(415, "wrong_type", "send JSON, and say so: Content-Type: application/json")
+    try:
+        told = msgspec.json.decode(body or b"{}")
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise Trouble(400, "invalid_json", f"the body is not JSON ({exc}); send one object") from exc
+    if not isinstance(told, dict):
+        raise Trouble(400, "wrong_type", "the body is not an object; send one")
+    return _validated(resource.body, told, "a field")
+
+
+def _validated(model: type[BaseModel], given: dict[str, Any], what: str) -> BaseModel:
+    try:
+        return model.model_validate(given)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_context=False)[0]
+        name = ".".join(map(str, first["loc"]))[:60] or None
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(sorted(model.model_fields)) or "none"
+            raise Trouble(400, "unknown", f"{name} is not {what} here; known: {known}", name) from exc
+        if first["type"] == "missing":
+            raise Trouble(400, "missing", f"{name} is missing", name) from exc
+        raise Trouble(400, "invalid", f"{name}: {first['msg'].removeprefix('Value error, ')}", name) from exc
+
+
+def _refused(trouble: Trouble) -> web.Response:
+    return _json(Refusal(error=trouble.wrong), trouble.status)
+
+
+def _json(answer: BaseModel, status: int) -> web.Response:
+    return web.Response(body=answer.model_dump_json().encode(), status=status, content_type="application/json")

@@ -1,0 +1,191 @@
+"""The HTTP API over real sockets: it says what its document says, refuses in words, and answers no stranger's page."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from jsonschema import Draft202012Validator
+
+from daemon.house import House
+from daemon.server.api import RESOURCES
+from daemon.server.api.openapi import PATH, document
+from tests.chats import Telegram
+from tests.daemon.lanes import became
+from tests.daemon.town import Home, Venue
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """A house in which USDT is below its peg and has been told of."""
+    async with Venue(USDT=0.97) as venue, Telegram() as phone:
+        home = Home(tmp_path, venue, sinks={"phone": {"url": phone.address(), "api_url": phone.url}})
+        async with home.living() as house:
+            await phone.wait_for(lambda chat: len(chat.shown) == 1)
+            await became(house.outbox, "phone", "sent")
+            yield house
+
+
+async def ask(house: House, path: str, method: str = "GET", **more: Any) -> tuple[int, Any]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, f"{house.server.url}{path}", **more) as answer,
+    ):
+        return answer.status, await answer.json(content_type=None)
+
+
+def schema_of(described: dict[str, Any], path: str, method: str, status: int) -> dict[str, Any]:
+    answer = described["paths"][path][method.lower()]["responses"][str(status)]
+    return {**answer["content"]["application/json"]["schema"], "components": described["components"]}
+
+
+async def test_every_answer_is_what_the_document_says(house: House) -> None:
+    _, described = await ask(house, PATH)
+    _, alerts = await ask(house, "/api/alerts")
+    paths = {
+        "/api/alerts": "/api/alerts",
+        "/api/alerts/{id}": f"/api/alerts/{alerts['alerts'][0]['id']}",
+        "/api/events": "/api/events?type=stablecoin_quote",
+        "/api/rules": "/api/rules",
+        "/api/outbox": "/api/outbox",
+    }
+    for template, path in paths.items():
+        status, body = await ask(house, path)
+        Draft202012Validator(schema_of(described, template, "GET", status)).validate(body)
+        assert 200 == status, path
+
+    wrong, refusal = await ask(house, "/api/alerts?limit=0")
+    Draft202012Validator(schema_of(described, "/api/alerts", "GET", wrong)).validate(refusal)
+    assert 400 == wrong
+
+
+async def test_the_document_lists_exactly_what_is_served(house: House) -> None:
+    _, described = await ask(house, PATH)
+    listed = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
+
+    assert {(resource.method, resource.path) for resource in RESOURCES} == listed
+    for method, path in listed:
+        status, body = await ask(house, re.sub(r"\{\w+\}", "nothing", path), method, data=b"")
+        assert status != 405, path
+        assert "error" in body or status == 200, path
+
+
+def test_every_operation_and_parameter_is_explained() -> None:
+    described = document(RESOURCES, "1")
+    operations = [one for methods in described["paths"].values() for one in methods.values()]
+
+    assert len(operations) == len({one["operationId"] for one in operations})
+    for one in operations:
+        assert one["summary"]
+        for parameter in one["parameters"]:
+            assert parameter["in"] == "path" or parameter["description"], (one["operationId"], parameter["name"])
+
+
+async def test_an_alert_is_told_with_its_history(house: House) -> None:
+    _, answer = await ask(house, "/api/alerts?firing=true")
+    alert = answer["alerts"][0]
+    _, one = await ask(house, f"/api/alerts/{alert['id']}")
+
+    assert ("cheap", {"coin": "USDT"}, True) == (alert["rule"], alert["key"], alert["is_firing"])
+    assert ["fired"] == [change["change"] for change in one["changes"]]
+    assert [None] == [change["muted"] for change in one["changes"]]
+    assert {"alerts": []} == (await ask(house, "/api/alerts?firing=false"))[1]
+    assert {"alerts": []} == (await ask(house, "/api/alerts?min_severity=critical"))[1]
+
+
+async def test_events_are_read_on_from_an_id(house: House) -> None:
+    _, first = await ask(house, "/api/events?type=stablecoin_quote&symbol=USDT&limit=1")
+    newest = first["events"][0]
+    _, after = await ask(house, f"/api/events?type=stablecoin_quote&after_id={newest['id'] - 1}&limit=1")
+
+    assert [newest] == after["events"]
+    assert 0.97 == newest["event"]["price"]
+
+
+async def test_rules_are_told_in_words_and_counted(house: House) -> None:
+    _, answer = await ask(house, "/api/rules")
+
+    assert [("cheap", "expression", 1)] == [(rule["id"], rule["kind"], rule["firing"]) for rule in answer["rules"]]
+    assert "on every stablecoin_quote: when price < 0.99" in answer["rules"][0]["sentence"]
+
+
+async def test_messages_are_told_without_any_address(house: House) -> None:
+    _, answer = await ask(house, "/api/outbox?status=sent")
+    message = answer["messages"][0]
+
+    assert ("phone", "sent", "fired", "cheap") == tuple(message[name] for name in ("sink", "status", "change", "rule"))
+    assert "tgram" not in str(answer)
+
+
+async def test_a_file_is_checked_with_every_mistake_in_its_place(house: House) -> None:
+    text = "rules:\n  - {id: a, type: fundin}\n  - {id: b, type: funding, symbols: BTC, above: 5, notify: nobody}\n"
+    status, answer = await ask(house, "/api/rules/check", "POST", data=text.encode())
+
+    assert (200, False) == (status, answer["is_right"])
+    assert [(2, 19), (3, 49), (3, 60)] == [(one["line"], one["column"]) for one in answer["mistakes"]]
+    assert "did you mean funding?" == answer["mistakes"][0]["right"]
+
+
+async def test_a_right_file_is_said_back_in_words(house: House) -> None:
+    text = b"rules:\n  - {id: b, type: funding, symbols: BTC, above: 0.05%, notify: phone}\n"
+    _, answer = await ask(house, "/api/rules/check", "POST", data=text)
+
+    assert answer["is_right"]
+    assert ["b: when the predicted funding of BTC is above 0.05% (warning) per 8 h, tells phone"] == answer["sentences"]
+
+
+async def test_no_secret_and_no_file_is_read_for_a_stranger(house: House, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hush")
+    text = f"sinks:\n  x: {{url: 'file:{tmp_path}/secret'}}\nrules: []\n"
+    _, answer = await ask(house, "/api/rules/check", "POST", data=text.encode())
+
+    assert ["is not checked here"] == [one["what"] for one in answer["mistakes"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter", "part"),
+    [
+        ("/api/alerts?rul=x", "rul", "not a parameter here; known: firing, kind, limit"),
+        ("/api/alerts?limit=many", "limit", "valid integer"),
+        ("/api/alerts?limit=1&limit=2", "limit", "given twice"),
+        ("/api/alerts?min_severity=loud", "min_severity", "'info', 'warning' or 'critical'"),
+        ("/api/events", "type", "is missing"),
+        ("/api/events?type=tea", "type", "there is no event type 'tea'"),
+        ("/api/outbox?status=lost", "status", "'waiting', 'sending'"),
+    ],
+)
+async def test_a_wrong_parameter_is_named(house: House, path: str, parameter: str, part: str) -> None:
+    status, answer = await ask(house, path)
+
+    assert (400, parameter) == (status, answer["error"]["parameter"])
+    assert part in answer["error"]["message"]
+
+
+async def test_what_is_not_there_says_where_to_look(house: House) -> None:
+    status, answer = await ask(house, "/api/alerts/nothing")
+
+    assert (404, "not_found") == (status, answer["error"]["code"])
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Origin": "https://evil.example"}, "foreign_origin"),
+        ({"Origin": "null"}, "foreign_origin"),
+        ({"Host": "evil.example:8000"}, "foreign_host"),
+        ({"Host": "evil.example:8000", "Origin": "http://evil.example:8000"}, "foreign_host"),
+    ],
+)
+async def test_pages_of_other_sites_are_not_answered(house: House, headers: dict[str, str], code: str) -> None:
+    """Also those that gave their own name our address."""
+    status, answer = await ask(house, "/api/alerts", headers=headers)
+
+    assert (403, code) == (status, answer["error"]["code"])
+
+
+async def test_a_page_of_our_own_is_answered(house: House) -> None:
+    status, _ = await ask(house, "/api/alerts", headers={"Origin": house.server.url})
+
+    assert 200 == status
