@@ -16,7 +16,7 @@ from rules.market import (
     OpenInterest,
     StablecoinQuote,
 )
-from rules.trading import BookSnapshot, BookUpdate, Candle, Levels, Ticker, Trade
+from rules.trading import BookSnapshot, BookUpdate, Candle, Level, Levels, Ticker, Trade, Why
 
 __all__ = [
     "EVENTS",
@@ -33,6 +33,7 @@ __all__ = [
     "FeedState",
     "FundingRate",
     "InsuranceFund",
+    "Level",
     "Levels",
     "Liquidation",
     "LongShortRatio",
@@ -47,6 +48,7 @@ __all__ = [
     "Ticker",
     "Trade",
     "TriggerOrderUpdate",
+    "Why",
     "facts_of",
     "from_json",
     "to_json",

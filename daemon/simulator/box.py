@@ -113,7 +113,8 @@ class Box:
         said = self.world.step(now_ms)
         for name, venue in self.venues.items():
             venue.manners.expire(now_ms)
-            if events := venue.gather(said[name], now_ms):
+            events = [*venue.gather(said[name], now_ms), *venue.trading.step(venue.listened(), now_ms)]
+            if events:
                 await venue.say(events, now_ms)
 
     def perform(self, act: MarketAct) -> None:

@@ -16,6 +16,7 @@ How = Literal[
     "duplicate",  # send every frame twice
     "reorder",  # send frames in the wrong order
     "garbage",  # put frames that mean nothing between the good ones
+    "lose",  # leave out the next update of every order book that is followed
     "oversized",  # send one enormous frame
     "slow",  # wait before every answer and frame
     "refuse",  # tear down whoever connects

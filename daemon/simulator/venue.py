@@ -14,6 +14,7 @@ from daemon.simulator.misbehave import Manners, Misbehaviour, enormous
 from daemon.simulator.past import End, Past
 from daemon.simulator.queries import count, moment
 from daemon.simulator.subscriptions import Connection, Subscriptions
+from daemon.simulator.trading import Listened, Trading
 from daemon.simulator.world import World
 from rules.events import Event, FundingRate
 
@@ -39,6 +40,7 @@ class Venue(ABC):
     def __init__(self, world: World, clock: Clock) -> None:
         self.world = world
         self.past = Past(world)
+        self.trading = Trading(self.past, self.name, world.seed)
         self.clock = clock
         self.manners = Manners()
         self.subscriptions = Subscriptions()
@@ -63,6 +65,10 @@ class Venue(ABC):
     def gather(self, events: list[Event], now_ms: int) -> list[Event]:
         """Which of these, and of earlier ones, to report now; for venues that batch."""
         return events
+
+    def listened(self) -> Listened:
+        """Whose trades, tickers, candles and books somebody has subscribed to; nothing else is made up."""
+        return ()
 
     def envelope(self, topic: str, frame: bytes) -> bytes:
         """A frame as wrapped connections get it."""
@@ -234,7 +240,7 @@ class Venue(ABC):
     # Misbehaviour
 
     def begin(self, misbehaviour: Misbehaviour, now_ms: int) -> None:
-        """Misbehave from now on; `drop` and `oversized` happen at once to whoever is connected."""
+        """Misbehave from now on; `drop`, `oversized` and `lose` happen once, to whoever is connected."""
         match misbehaviour.how:
             case "drop":
                 for connection in list(self.subscriptions.connections):
@@ -245,5 +251,7 @@ class Venue(ABC):
                     if not connection.waiting.full():
                         connection.waiting.put_nowait(([frame], True))
                 self.manners.begin(misbehaviour, now_ms)
+            case "lose":
+                self.trading.lose()
             case _:
                 self.manners.begin(misbehaviour, now_ms)
