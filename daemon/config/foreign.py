@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from rules.spec import RuleSpec
+    from rules.trials import Trial
 
 
 def source_configs() -> dict[str, type[BaseModel]]:
@@ -34,3 +35,10 @@ def describe_rule(rule: "RuleSpec") -> str:
     from rules.kinds import describe
 
     return describe(rule)
+
+
+def trial_shape() -> "type[Trial]":
+    """The model by which a test is read."""
+    from rules.trials import Trial
+
+    return Trial

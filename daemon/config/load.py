@@ -16,13 +16,14 @@ from daemon.config.model import CONSOLE, Config, Settings, Signature, console_si
 from daemon.config.places import Place
 from daemon.config.secrets import fill
 from daemon.config.shape import keys_of
+from daemon.config.trials import trials
 from daemon.config.yaml import read
 
 VARIABLE = "TOCSIN_CONFIG"
 SENT = "rules.yaml"  # what a text without a file is called in its mistakes
 _EXAMPLE = "rules.example.yaml"
 Model = TypeVar("Model", bound=BaseModel)
-_SECTIONS = ("sources", "sinks", "rules", "storage", "server", "label")
+_SECTIONS = ("sources", "sinks", "rules", "tests", "storage", "server", "label")
 
 
 def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> Config:
@@ -37,6 +38,8 @@ def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> C
     mistakes += wrong
     rules, wrong = _rules(written, root)
     mistakes += wrong
+    tests, wrong = trials(written, root)
+    mistakes += wrong
     mistakes += misplaced(written, root)
     if mistakes or settings is None:
         raise ConfigError(mistakes)
@@ -45,6 +48,7 @@ def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> C
         sources=sources,
         sinks=settings.sinks or {CONSOLE: console_sink()},
         rules=tuple(rules),
+        tests=tuple(tests),
         storage=settings.storage,
         server=settings.server,
         label=settings.label,

@@ -7,6 +7,7 @@ from daemon.config.mistakes import Mistake, quote
 from daemon.config.places import Place
 from daemon.config.yaml import MAX_BYTES, read
 
+LISTS = ("rules", "tests")  # those of a later file follow those of an earlier one
 PRIVATE = "x-"  # a top-level key that begins so belongs to its file alone: a place to keep anchors
 
 
@@ -56,7 +57,7 @@ def _merge(
             _adopt(into, ours, key, child, where)
         elif isinstance(into[key], dict) and isinstance(child, dict):
             _merge(into[key], ours[key], child, where, (*loc, key), mistakes)
-        elif isinstance(into[key], list) and isinstance(child, list) and loc == () and key == "rules":
+        elif isinstance(into[key], list) and isinstance(child, list) and loc == () and key in LISTS:
             _extend(into[key], ours[key], child, where)
         else:
             first = ours[key]

@@ -24,6 +24,7 @@ from rules.units import duration_ms
 from sinks.address import parse as parse_address
 
 if TYPE_CHECKING:
+    from daemon.config.trials import WrittenTrial
     from rules.spec import RuleSpec
 
 CONSOLE = "console"
@@ -220,6 +221,7 @@ class Config:
     sources: dict[str, BaseModel] | None  # the sources named, each with its own Config; None: every key-free one
     sinks: dict[str, SinkConfig]
     rules: "tuple[RuleSpec, ...]"  # in the order of the files
+    tests: "tuple[WrittenTrial, ...]" = ()
     storage: StorageConfig
     server: ServerConfig
     label: str | None

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from daemon.config.foreign import source_configs
+from daemon.config.foreign import source_configs, trial_shape
 from daemon.config.merge import PRIVATE
 from daemon.config.model import Settings
 
@@ -17,14 +17,15 @@ def json_schema() -> dict[str, Any]:
 
     sources = source_configs()
     kinds = {name: kind.SPEC for name, kind in KINDS.items()}
-    models = [Settings, *sources.values(), *kinds.values()]
+    trial = trial_shape()
+    models = [Settings, *sources.values(), *kinds.values(), trial]
     places, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_TEMPLATE)
     found = definitions.get("$defs", {})
     own = found.pop(places[Settings, "validation"]["$ref"].rpartition("/")[2])
     for name, model in kinds.items():
         found[places[model, "validation"]["$ref"].rpartition("/")[2]]["properties"]["type"] = {"const": name}
     own["title"] = "Tocsin"
-    own["description"] = "sources, sinks, rules, storage and server; all of them optional"
+    own["description"] = "sources, sinks, rules, tests, storage and server; all of them optional"
     own["properties"]["sources"] = {
         "description": "exactly these sources run; left out: every source that needs no key",
         "type": ["object", "null"],
@@ -37,6 +38,11 @@ def json_schema() -> dict[str, Any]:
         "description": "when we speak",
         "type": ["array", "null"],
         "items": _by_type({name: places[model, "validation"] for name, model in kinds.items()}),
+    }
+    own["properties"]["tests"] = {
+        "description": "what the rules shall do; run by `tocsin test`, by `check` and before a reload",
+        "type": ["array", "null"],
+        "items": places[trial, "validation"],
     }
     own["patternProperties"] = {f"^{PRIVATE}": {"description": "of no meaning; a place to keep anchors"}}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **own, "$defs": found}
