@@ -1,4 +1,4 @@
-"""Bybit v5 linear streams: tickers (mark price, funding, open interest in one topic) and all liquidations.
+"""Bybit v5 linear streams: tickers (mark price, funding, open interest, best prices in one topic) and all liquidations.
 
 Facts: a ticker is one snapshot and then deltas with only the changed keys, so the decoder keeps the merged ticker of
 each symbol; a new connection needs a new decoder. A liquidation's `S` is the side of the *position* (Buy: a long was
@@ -7,7 +7,7 @@ in USD are inverse: their sizes are dollars and are turned into coins by the pri
 count as US dollars in a notional.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -22,7 +22,11 @@ from daemon.wire.bybit_symbols import read_name
 from daemon.wire.bybit_symbols import to_symbol as to_symbol
 from daemon.wire.bybit_tickers import USUAL_INTERVAL_H as USUAL_INTERVAL_H
 from daemon.wire.bybit_tickers import VENUE as VENUE
-from daemon.wire.bybit_tickers import Known, Ticker
+from daemon.wire.bybit_tickers import GappyTicker, Known, LiveTicker
+from daemon.wire.bybit_trading import PLACE, READERS, reader_of_topic
+from daemon.wire.bybit_trading import book_topic as book_topic
+from daemon.wire.bybit_trading import candle_topic as candle_topic
+from daemon.wire.bybit_trading import trade_topic as trade_topic
 from daemon.wire.control import Accepted, Control, Ignored, Pong, Rejected, Unreadable
 from daemon.wire.numbers import batches, positive
 from daemon.wire.trouble import brief
@@ -50,11 +54,20 @@ class _Frame(msgspec.Struct, gc=False):
     topic: str = ""
     type: str = ""
     ts: int = 0
-    data: list[_Forced] | Ticker | None = None
+    cs: int | None = None
+    data: list[_Forced] | LiveTicker | None = None
     op: str = ""
     success: bool | None = None
     ret_msg: str = ""
     req_id: str | None = None
+
+
+class _GappyFrame(msgspec.Struct, gc=False):
+    data: GappyTicker
+    topic: str = ""
+    type: str = ""
+    ts: int = 0
+    cs: int | None = None
 
 
 class _Peek(msgspec.Struct, gc=False):
@@ -62,37 +75,49 @@ class _Peek(msgspec.Struct, gc=False):
     op: str = ""
 
 
-_frame = msgspec.json.Decoder(_Frame)
+_frame = msgspec.json.Decoder(_Frame, strict=False)  # numbers travel as text
+_gappy = msgspec.json.Decoder(_GappyFrame)
 _peek = msgspec.json.Decoder(_Peek)
 _time_of = attrgetter("at_ms")
-_OURS = ("tickers.", "allLiquidation.", "liquidation.")
+_OURS = ("tickers.", "allLiquidation.", "liquidation.", "publicTrade.", "orderbook.", "kline.")
 
 
 class Decoder:
     """Reads the frames of one connection."""
 
-    def __init__(self, intervals_h: dict[str, float] | None = None) -> None:
+    def __init__(self, intervals_h: dict[str, float] | None = None, prices_of: Container[str] | None = None) -> None:
+        """`prices_of`: Bybit's names of contracts whose best prices somebody wants, because they change with nearly
+        every frame; None: all."""
         self.intervals_h = intervals_h if intervals_h is not None else {}  # used where a ticker does not say its own
         self.left_out = 0  # rows skipped in batches of which the rest could be read
         self.left_out_why = ""
+        self._prices_of = prices_of
         self._tickers: dict[str, Known] = {}
 
     def decode(self, frame: bytes | str, received_ms: int) -> Sequence[Event] | Control:
-        """The events of a frame: mark price, funding and open interest where they changed; or its liquidations."""
+        """The events of a frame: mark price, funding, open interest and best prices where they changed; its
+        liquidations; its trades; its candle; its order book or what changed in it."""
         try:
-            message = _frame.decode(frame)
+            if isinstance(frame, str):
+                frame = frame.encode()
+            read = READERS.get(frame[PLACE])
+            if read is not None:
+                return read(frame, received_ms)
+            try:
+                message = _frame.decode(frame)
+            except msgspec.ValidationError:
+                return self._unusual(frame, received_ms)
             topic, data = message.topic, message.data
-            if isinstance(data, Ticker):
+            if isinstance(data, LiveTicker):
                 if topic.startswith("tickers."):
-                    known = self._tickers.get(data.symbol)
-                    if known is None or message.type != "delta":
-                        known = self._snapshot(message, data)
-                    return known.take(data, message.ts, received_ms, self.intervals_h)
+                    return self._ticker(data, message, received_ms)
                 if topic.startswith("liquidation."):
                     return (_retired_liquidation(data, received_ms),)
             elif data is not None and topic.startswith("allLiquidation."):
                 return self._liquidations(data, received_ms)
             if topic.startswith(_OURS):
+                if (read := reader_of_topic(topic)) is not None:
+                    return read(frame, received_ms)
                 raise ValueError(f"{topic} without its data")
             return () if topic else _answer(message)
         except Unreadable:
@@ -104,11 +129,28 @@ class Decoder:
         except (msgspec.DecodeError, ValueError, RecursionError) as exc:
             raise Unreadable(f"Bybit sent a frame that cannot be read: {brief(exc)}") from exc
 
-    def _snapshot(self, message: _Frame, new: Ticker) -> Known:
-        if message.type == "delta":
-            raise ValueError(f"a change of {new.symbol or 'a ticker'} came before its snapshot")
-        known = self._tickers[new.symbol] = Known(new.symbol)
-        return known
+    def _unusual(self, frame: bytes, received_ms: int) -> Sequence[Event]:
+        """A frame of ours that does not say its topic first, or a ticker with prices that are ""."""
+        topic = _peek.decode(frame).topic
+        read = reader_of_topic(topic)
+        if read is not None:
+            return read(frame, received_ms)
+        if not topic.startswith("tickers."):
+            _frame.decode(frame)  # says what is wrong with it
+            return ()
+        message = _gappy.decode(frame)
+        return self._ticker(message.data.filled(), message, received_ms)
+
+    def _ticker(self, new: LiveTicker, frame: _Frame | _GappyFrame, received_ms: int) -> tuple[Event, ...]:
+        known = self._tickers.get(new.symbol)
+        if known is None or frame.type != "delta":
+            if frame.type == "delta":
+                raise ValueError(f"a change of {new.symbol or 'a ticker'} came before its snapshot")
+            known = self._tickers[new.symbol] = Known(new.symbol)
+        events = known.take(new, frame.ts, received_ms, self.intervals_h)
+        if known.take_prices(new) and (self._prices_of is None or new.symbol in self._prices_of):
+            return (*events, known.best_prices(new.symbol, frame.cs, frame.ts, received_ms))
+        return events
 
     def _liquidations(self, rows: list[_Forced], received_ms: int) -> Sequence[Event]:
         if len(rows) == 1:  # most batches
@@ -156,7 +198,7 @@ def _liquidation(name: str, side: str, size: str, at: str, at_ms: int, received_
     )
 
 
-def _retired_liquidation(old: Ticker, received_ms: int) -> Liquidation:
+def _retired_liquidation(old: LiveTicker, received_ms: int) -> Liquidation:
     """The topic before allLiquidation (until 2025): one object a frame, at most one a second."""
     if old.updated_time is None:
         raise ValueError("a liquidation in a shape that Bybit retired before v5")

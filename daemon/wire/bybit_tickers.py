@@ -1,7 +1,8 @@
-"""Bybit's ticker, whole or in parts, over the stream and over REST: mark price, funding and open interest.
+"""Bybit's ticker, whole or in parts, over the stream and over REST: mark price, funding, open interest, best prices.
 
 Open interest counts both sides since 2026-06, so `singleOpenInterest` is used where it is sent; before that the plain
-field counted one side. Everything is text, and "" means "none".
+field counted one side. Everything is text, and "" means "none". The best prices are merged from the same topic, so that
+whoever wants them costs no topic of its own; they come every 100 ms, and are told only while somebody wants them.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import msgspec
 from daemon.wire.bybit_symbols import read_name, to_symbol
 from daemon.wire.numbers import number, positive, whole
 from rules.events import Event, FundingRate, MarkPrice, OpenInterest
+from rules.events import Ticker as BestPrices
 
 VENUE = "bybit"
 USUAL_INTERVAL_H = 8.0
@@ -37,13 +39,47 @@ class Ticker(msgspec.Struct, gc=False, rename="camel"):
     price: str = ""
 
 
+class LiveTicker(Ticker, gc=False, rename="camel"):
+    """The same over the stream, with the prices that change in nearly every frame: read by msgspec on its way."""
+
+    last_price: float | None = None
+    bid1_price: float | None = None
+    bid1_size: float | None = None
+    ask1_price: float | None = None
+    ask1_size: float | None = None
+
+
+class GappyTicker(Ticker, gc=False, rename="camel"):
+    """The same with prices that are "": a contract that is not traded yet, or no longer."""
+
+    last_price: str | None = None
+    bid1_price: str | None = None
+    bid1_size: str | None = None
+    ask1_price: str | None = None
+    ask1_size: str | None = None
+
+    def filled(self) -> LiveTicker:
+        """As the others; 0 stands for a price that there is not."""
+        told = {name: getattr(self, name) for name in self.__struct_fields__}
+        prices = {name: number(told[name]) or 0.0 for name in _PRICES if told[name] is not None}
+        return LiveTicker(**{**told, **dict.fromkeys(_PRICES), **prices})
+
+
+_PRICES = ("last_price", "bid1_price", "bid1_size", "ask1_price", "ask1_size")
+
+
 class Known:
     """A ticker as far as it is known, its numbers read once. Fields are written out: a loop over their names would cost
     as much as the whole decode."""
 
     __slots__ = (
+        "ask",
+        "ask_size",
+        "bid",
+        "bid_size",
         "index",
         "interval_h",
+        "last",
         "mark",
         "oi",
         "oi_value",
@@ -66,6 +102,11 @@ class Known:
         self.oi_value: str | None = None
         self.single: str | None = None
         self.single_value: str | None = None
+        self.last: float | None = None
+        self.bid: float | None = None
+        self.bid_size: float | None = None
+        self.ask: float | None = None
+        self.ask_size: float | None = None
 
     def take(self, new: Ticker, at_ms: int, received_ms: int, intervals_h: Mapping[str, float]) -> tuple[Event, ...]:
         """What `new` changed, told with all that is known; `new` is a snapshot or a change of it."""
@@ -128,6 +169,44 @@ class Known:
             if interest is not None:
                 events = (*events, interest)
         return events
+
+    def take_prices(self, new: LiveTicker) -> bool:
+        """Remember the best prices of `new`; whether there were any."""
+        bid, bid_size, ask, ask_size, last = (
+            new.bid1_price, new.bid1_size, new.ask1_price, new.ask1_size, new.last_price,
+        )  # fmt: skip
+        found = False
+        if bid is not None:
+            self.bid, found = (bid if 0.0 < bid < inf else None), True
+        if bid_size is not None:
+            self.bid_size, found = (bid_size if 0.0 < bid_size < inf else None), True
+        if ask is not None:
+            self.ask, found = (ask if 0.0 < ask < inf else None), True
+        if ask_size is not None:
+            self.ask_size, found = (ask_size if 0.0 < ask_size < inf else None), True
+        if last is not None:
+            self.last, found = (last if 0.0 < last < inf else None), True
+        return found
+
+    def best_prices(self, name: str, sequence: int | None, at_ms: int, received_ms: int) -> BestPrices:
+        """Bid, ask, last and mark as they stand."""
+        bid_size, ask_size = self.bid_size, self.ask_size
+        if name.endswith("USD") and read_name(name).is_inverse:  # sizes are dollars
+            bid_size = bid_size / self.bid if bid_size and self.bid else None
+            ask_size = ask_size / self.ask if ask_size and self.ask else None
+        return BestPrices(
+            venue=VENUE,
+            symbol=self.symbol,
+            bid=self.bid,
+            ask=self.ask,
+            bid_quantity=bid_size,
+            ask_quantity=ask_size,
+            last=self.last,
+            mark_price=self.mark,
+            sequence=sequence,
+            at_ms=at_ms,
+            received_ms=received_ms,
+        )
 
     def _take_interest(self, new: Ticker, at_ms: int, received_ms: int) -> OpenInterest | None:
         if new.open_interest is not None:

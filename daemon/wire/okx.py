@@ -1,4 +1,4 @@
-"""OKX v5 public streams: funding, mark price, open interest and liquidations of swaps.
+"""OKX v5 public streams: funding, mark price, open interest and liquidations of swaps; trading is in `okx_trading`.
 
 Facts: everything is text. `fundingTime` is the settlement that `fundingRate` is for, and the interval is
 nextFundingTime minus fundingTime. `settFundingRate` was paid at the settlement before. Liquidations come for a whole
@@ -35,11 +35,17 @@ from daemon.wire.okx_server import encode as encode
 from daemon.wire.okx_server import instruments_frame as instruments_frame
 from daemon.wire.okx_server import read_request as read_request
 from daemon.wire.okx_server import refuse as refuse
+from daemon.wire.okx_trading import PLACE, READERS, reader_of_channel
+from daemon.wire.okx_trading import VENUE as VENUE
+from daemon.wire.okx_trading import book_topic as book_topic
+from daemon.wire.okx_trading import candle_topic as candle_topic
+from daemon.wire.okx_trading import ticker_topic as ticker_topic
+from daemon.wire.okx_trading import trade_topic as trade_topic
 from daemon.wire.trouble import LONGEST_NAME, brief
 from rules.events import Event, FundingRate, Liquidation, MarkPrice, OpenInterest, Side
 
-VENUE = "okx"
 WS_URL = "wss://ws.okx.com:8443/ws/v5/public"
+CANDLES_URL = "wss://ws.okx.com:8443/ws/v5/business"  # candles are refused on the other
 REST_URL = "https://www.okx.com"
 PING: str | None = "ping"  # text: protocol pings do not count, and 30 s without data end the connection
 PING_EVERY_S = 20.0
@@ -122,13 +128,22 @@ class Decoder:
     def decode(self, frame: bytes | str, received_ms: int) -> Sequence[Event] | Control:
         """The events of a frame; Unreadable if it makes no sense or names a contract of unknown size."""
         try:
-            message = _frame.decode(frame)
+            if isinstance(frame, str):
+                frame = frame.encode()
+            trading = READERS.get(frame[PLACE])
+            if trading is not None:
+                return trading(frame, received_ms, self.contracts)
+            try:
+                message = _frame.decode(frame)
+            except msgspec.ValidationError:
+                return self._unusual(frame, received_ms)
             rows, arg = message.data, message.arg
             if rows is None or arg is None or message.event:
                 return _answer(message)
             read = self._readers.get(arg.channel)
             if read is None:
-                return ()
+                trading = reader_of_channel(arg.channel)
+                return () if trading is None else trading(frame, received_ms, self.contracts)
             return read(rows[0], received_ms) if len(rows) == 1 else self._several(rows, arg.channel, received_ms)
         except msgspec.ValidationError as exc:
             if _is_foreign(frame, self._readers):
@@ -137,9 +152,18 @@ class Decoder:
         except Unreadable:
             raise
         except (msgspec.DecodeError, ValueError, RecursionError) as exc:
-            if frame in (b"pong", "pong"):
+            if frame == b"pong":
                 return Pong()
             raise Unreadable(f"OKX sent a frame that cannot be read: {brief(exc)}") from exc
+
+    def _unusual(self, frame: bytes, received_ms: int) -> Sequence[Event]:
+        """A frame of trading that does not say its channel first."""
+        peek = _peek.decode(frame)
+        trading = None if peek.event or peek.arg is None else reader_of_channel(peek.arg.channel)
+        if trading is None:
+            _frame.decode(frame)  # says what is wrong with it
+            return ()
+        return trading(frame, received_ms, self.contracts)
 
     def _several(self, rows: list[_Row], channel: str, received_ms: int) -> Sequence[Event]:
         """The rows that can be read; the others are counted, unless there is no other."""
@@ -291,4 +315,6 @@ def _is_foreign(frame: bytes | str, ours: Container[str]) -> bool:
         peek = _peek.decode(frame)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return False
-    return bool(peek.event) or (peek.arg is not None and bool(peek.arg.channel) and peek.arg.channel not in ours)
+    if peek.event or peek.arg is None or not peek.arg.channel:
+        return bool(peek.event)
+    return peek.arg.channel not in ours and reader_of_channel(peek.arg.channel) is None

@@ -35,7 +35,7 @@ def forced(rows: list[dict[str, object]]) -> dict[str, object]:
 
 def read(frame: object, decoder: bybit.Decoder | None = None) -> list[Event]:
     """The events of a frame."""
-    answer = (decoder or bybit.Decoder()).decode(json.dumps(frame).encode(), NOW)
+    answer = (decoder or bybit.Decoder(prices_of=())).decode(json.dumps(frame).encode(), NOW)
     assert isinstance(answer, list | tuple)
     return list(answer)
 
@@ -58,7 +58,7 @@ def test_a_snapshot_carries_three_facts() -> None:
 
 def test_bybit_deltas_hold_only_the_changed_keys() -> None:
     """What a delta does not say is as it was; what it says is told once."""
-    decoder = bybit.Decoder()
+    decoder = bybit.Decoder(prices_of=())
     read(ticker(dict(TICKER)), decoder)
 
     assert [] == read(ticker({"symbol": "BTCUSDT", "bid1Price": "1", "bid1Size": "2"}, "delta"), decoder)
@@ -198,7 +198,7 @@ def test_one_bad_row_does_not_cost_the_others() -> None:
         ),
         ({"success": True, "ret_msg": "pong", "conn_id": "x", "req_id": "", "op": "ping"}, Pong()),
         ({"op": "pong", "args": ["1673280000000"], "conn_id": "x"}, Pong()),
-        ({"topic": "kline.1.BTCUSDT", "data": [{"start": 1}], "ts": 1}, Ignored()),
+        ({"topic": "priceLimit.BTCUSDT", "data": [{"start": 1}], "ts": 1}, Ignored()),
     ],
 )
 def test_answers_to_requests(frame: dict[str, object], expected: Control) -> None:

@@ -262,8 +262,11 @@ def test_spot_is_not_taken_for_a_perpetual() -> None:
         ('{"event":"notice","code":"64008","msg":"The connection will soon be closed","connId":"a4"}', Ignored()),
         ("pong", Pong()),
         (b"pong", Pong()),
-        ('{"arg":{"channel":"candle1D","instId":"BTC-USDT"},"data":[["1597026383085","8533.02"]]}', Ignored()),
-        ('{"arg":{"channel":"tickers","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","last":"9"}]}', ()),
+        (
+            '{"arg":{"channel":"mark-price-candle1D","instId":"BTC-USDT"},"data":[["1597026383085","8533.02"]]}',
+            Ignored(),
+        ),
+        ('{"arg":{"channel":"index-tickers","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","idxPx":"9"}]}', ()),
     ],
 )
 def test_answers_and_other_channels(text: str | bytes, expected: Control | tuple[()]) -> None:
