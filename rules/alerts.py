@@ -39,6 +39,7 @@ class Change(StrEnum):
     ESCALATED = "escalated"
     EASED = "eased"
     CLEARED = "cleared"
+    STILL = "still"  # never a transition: told again because it still fires
 
 
 class Reason(StrEnum):
@@ -83,6 +84,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: Reason
     notify: tuple[str, ...] | None = None  # names of sinks; None: all of them
     muted: str | None = None  # why nobody is told (`cooldown`, ...); None: they are
+    muted_until_ms: int | None = None  # when that ends by itself
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):

@@ -114,6 +114,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     keys_max: int = 5_000
     notify: tuple[str, ...] | None = None
     template: str | None = None
+    labels: dict[str, str] = {}  # the trader's own words, for routes and silences
+    repeat_ms: int | None = None  # told again after so long, then twice as long; 0: never; None: hourly while critical
+    is_urgent: bool = False  # quiet hours do not count for it
     facts: dict[str, object] = {}  # what the kind's words need of the rule itself
     spec_hash: str
 

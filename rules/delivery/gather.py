@@ -1,0 +1,203 @@
+"""What becomes of a letter whose time has come: it leaves, alone or with others like it, or it waits, or it is kept back."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+from rules.alerts import Alert, Change, Severity
+from rules.delivery.hours import say_clock
+from rules.delivery.letters import Form, Letter, Member, Words, own_key
+from rules.delivery.policy import SinkPolicy
+from rules.units import say_duration
+
+GOOD_NEWS = (Change.CLEARED, Change.EASED)  # an ease of what a cooldown kept quiet would be the first word of it
+TOGETHER = (Change.FIRED, Change.STILL, Change.CLEARED)  # what several alerts may say as one
+NOT_TOLD = "nothing was told of this alert, so good news about it is not either"
+
+
+class Told(StrEnum):
+    """How an alert's earlier news reached a sink."""
+
+    NOTHING = "nothing"
+    ALONE = "alone"  # by a message of its own, which may be changed
+    TOGETHER = "together"  # by a summary or a digest, which stays as it is
+
+
+class Unit(msgspec.Struct, frozen=True, kw_only=True):
+    """All that waits of one alert in one lane, due or not."""
+
+    letters: tuple[Letter, ...]  # oldest first, at least one
+    alert: Alert  # as it stands now
+    told: Told = Told.NOTHING
+
+    @property
+    def change(self) -> Change | None:
+        """What one message about all of it says."""
+        return told_change([letter.change for letter in self.letters if letter.change is not None], self.alert)
+
+    @property
+    def severity(self) -> Severity:
+        """The loudest of it."""
+        return max((letter.severity for letter in self.letters), key=lambda severity: severity.rank)
+
+    @property
+    def is_urgent(self) -> bool:
+        return any(letter.is_urgent for letter in self.letters)
+
+    @property
+    def is_idle(self) -> bool:
+        """Good news about what nobody was told."""
+        return self.letters[0].change in GOOD_NEWS and self.told is Told.NOTHING
+
+    @property
+    def is_news(self) -> bool:
+        """Bad news, which a silence keeps back; an end is told to whoever knows the beginning."""
+        return self.told is Told.NOTHING or self.change not in GOOD_NEWS
+
+    def is_edit(self, sink: SinkPolicy) -> bool:
+        """Whether it changes what was told, and makes no sound."""
+        return sink.can_edit and self.told is Told.ALONE and self.change in GOOD_NEWS
+
+    def member(self) -> Member:
+        """Its part in a summary or a digest."""
+        changes = tuple(letter.change for letter in self.letters if letter.change is not None)
+        return Member(self.alert, changes, self.letters[0].created_ms)
+
+
+class Window(msgspec.Struct, frozen=True, gc=False):
+    """The stretch in which a sink's messages are counted."""
+
+    since_ms: int = 0
+    count: int = 0
+
+    def at(self, now_ms: int, per_ms: int) -> "Window":
+        """The stretch that runs now: the old one, or a new one that begins with the next message."""
+        return self if self.count and 0 <= now_ms - self.since_ms < per_ms else Window(now_ms, 0)
+
+    def and_one(self) -> "Window":
+        """The same after a message."""
+        return Window(self.since_ms, self.count + 1)
+
+
+class Leave(msgspec.Struct, frozen=True):
+    """It is told now."""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Its time is later."""
+
+    until_ms: int
+
+
+class KeepBack(msgspec.Struct, frozen=True, kw_only=True):
+    """It is not told by itself, but in a digest; `notice` says so, once."""
+
+    reason: str
+    digest: Letter
+    notice: Letter | None = None
+
+
+Verdict = Leave | Wait | KeepBack
+
+
+def judge(unit: Unit, sink: SinkPolicy, window: Window, now_ms: int) -> Verdict:
+    """What becomes of all that waits of an alert, now that its time has come."""
+    quiet_ms = quiet_until_ms(sink, unit.severity, now_ms, is_urgent=unit.is_urgent)
+    if quiet_ms is not None:
+        if unit.is_edit(sink):
+            return Wait(quiet_ms)  # the night changes no message either
+        reason = f"quiet hours until {_clock(quiet_ms, sink)}"
+        return KeepBack(reason=reason, digest=digest(sink, "quiet", quiet_ms, now_ms))
+    cap = sink.cap
+    if cap is None or unit.is_urgent or unit.severity is Severity.CRITICAL or unit.is_edit(sink):
+        return Leave()
+    window = window.at(now_ms, cap.per_ms)
+    if window.count < cap.count:
+        return Leave()
+    ends_ms = window.since_ms + cap.per_ms
+    stretch = say_duration(cap.per_ms)
+    together = digest(sink, "cap", ends_ms, now_ms)
+    words = Words(
+        headline=f"{cap.count} messages within {stretch}: the next ones come together",
+        lines=(f"in one digest at {_clock(ends_ms, sink)}; what is critical still comes at once",),
+    )
+    said = Letter(
+        key=own_key("cap", sink.name, window.since_ms),
+        sink=sink.name,
+        severity=Severity.WARNING,
+        created_ms=now_ms,
+        due_ms=now_ms,
+        expires_ms=ends_ms,
+        form=Form.WORDS,
+        text=words,
+    )
+    return KeepBack(reason=f"more than {cap.count} within {stretch}", digest=together, notice=said)
+
+
+def quiet_until_ms(sink: SinkPolicy, severity: Severity, now_ms: int, *, is_urgent: bool = False) -> int | None:
+    """When a message of this severity may leave, if the sink wants quiet now; None: at once."""
+    if sink.quiet is None or is_urgent or sink.quiet.passes(severity):
+        return None
+    return sink.quiet.until_ms(now_ms)
+
+
+def companions(unit: Unit, others: Sequence[Unit], sink: SinkPolicy) -> list[Unit]:
+    """Those that leave as one message with this unit, itself first; only itself if they are few."""
+    group, change = unit.letters[0].group, unit.change
+    if group is None or change not in TOGETHER or unit.is_edit(sink) or sink.group.at_least < 2:
+        return [unit]
+    alike = [
+        other
+        for other in others
+        if other.alert.episode_id != unit.alert.episode_id
+        and other.letters[0].group == group
+        and other.change == change
+        and not other.is_idle
+        and not other.is_edit(sink)
+    ]
+    return [unit, *alike] if len(alike) + 1 >= sink.group.at_least else [unit]
+
+
+def told_change(changes: Sequence[Change], alert: Alert) -> Change | None:
+    """What one message about several changes says: the end if it is among them, else the beginning, else the latest."""
+    if not changes:
+        return None
+    if changes[-1] in (Change.CLEARED, Change.LAPSED):
+        return changes[-1]
+    if Change.FIRED in changes:  # also of an alert that is over since: the words say so, and nobody was told before
+        return Change.FIRED
+    if alert.ended_ms is not None and not alert.is_momentary:
+        return Change.CLEARED
+    return Change.ESCALATED if Change.ESCALATED in changes and changes[-1] is Change.STILL else changes[-1]
+
+
+def digest(sink: SinkPolicy, why: str, due_ms: int, now_ms: int) -> Letter:
+    """The one letter that tells all that is kept back until then."""
+    return Letter(
+        key=own_key("digest", why, sink.name, due_ms),
+        sink=sink.name,
+        severity=Severity.INFO,
+        created_ms=now_ms,
+        due_ms=due_ms,
+        expires_ms=due_ms + sink.expire_ms,
+        form=Form.DIGEST,
+    )
+
+
+def loudest_first(members: Sequence[Member]) -> tuple[Member, ...]:
+    """In the order in which a digest tells them: the worst first, then the largest, then the oldest."""
+    return tuple(sorted(members, key=lambda one: (-one.alert.severity.rank, -size(one.alert), one.at_ms)))
+
+
+def size(alert: Alert) -> float:
+    """What an alert is about in US dollars, as far as it says; 0.0 if it does not."""
+    if alert.kind == "liquidation":  # one order, or the sum over a window
+        return alert.value
+    value = alert.facts.get("notional_usd")
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+def _clock(at_ms: int, sink: SinkPolicy) -> str:
+    """07:00, by the sink's own clock if it has one."""
+    return say_clock(at_ms, sink.quiet.zone if sink.quiet is not None else "UTC")
