@@ -26,7 +26,13 @@ class Ignored(msgspec.Struct, frozen=True):
     """Understood, and of no interest to us."""
 
 
-Control = Accepted | Rejected | Pong | Ignored
+class Answer(msgspec.Struct, frozen=True):
+    """The far end wants a sign of life: `text` goes back at once, as it is."""
+
+    text: str
+
+
+Control = Accepted | Rejected | Pong | Ignored | Answer
 
 
 class Unreadable(ValueError):
