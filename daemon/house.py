@@ -21,6 +21,7 @@ from daemon.server.serve import Server
 from daemon.showroom import Showroom, opened
 from daemon.sources.sieve import REMEMBER_MS
 from daemon.sources.timetable import Timetable
+from daemon.trial.rehearsal import rehearse
 from daemon.upstream.http import Http
 from daemon.wishes import Wish, wishes
 from rules.alerts import Phase
@@ -243,7 +244,7 @@ class House:
                     self.engine.warm(event, event.received_ms)
 
     async def _reload(self, stop: asyncio.Event) -> None:
-        async with aclosing(reloads(self.config, stop=stop)) as answers:
+        async with aclosing(reloads(self.config, stop=stop, rehearse=rehearse)) as answers:
             async for answer in answers:
                 match answer:
                     case Refused(error=error):

@@ -11,6 +11,7 @@ _ROOMS = {  # in the order in which people need them
     "run": "process",
     "demo": "process",
     "check": "check",
+    "test": "test",
     "fields": "vocabulary",
     "schema": "vocabulary",
     "events": "log",

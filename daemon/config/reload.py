@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ _QUIET_MS = 100  # a save is over when the directory has been still for so long
 _DEBOUNCE_MS = 2_000  # but nobody waits longer than this
 LOOK_ANYWAY_S = 5.0  # network file systems and replaced directories tell nobody
 _LINKS_MAX = 40
+Rehearse = Callable[[Config], object]  # raises ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +47,17 @@ async def reloads(
     stop: asyncio.Event | None = None,
     environ: Mapping[str, str] = os.environ,
     look_anyway_s: float = LOOK_ANYWAY_S,
+    rehearse: Rehearse = lambda config: None,
 ) -> AsyncGenerator[Reloaded | Refused, None]:
-    """Watch the files of `config` until `stop`, and say what each save means. The same error is said once."""
+    """Watch the files of `config` until `stop`, and say what each save means. The same error is said once.
+
+    `rehearse` tries what was saved, in a thread; its ConfigError refuses it.
+    """
     files, said = config.files, ""
     saves = _saves(files, config.signature, stop or asyncio.Event(), look_anyway_s)
     async with aclosing(saves):
         async for _ in saves:
-            answer = await asyncio.to_thread(_read, config, files, environ)
+            answer = await asyncio.to_thread(_read, config, files, environ, rehearse)
             if isinstance(answer, Refused):
                 if said != str(answer.error):
                     said = str(answer.error)
@@ -134,13 +139,14 @@ def _is_empty(file: Path) -> bool:
         return False
 
 
-def _read(old: Config, files: Sequence[Path], environ: Mapping[str, str]) -> Reloaded | Refused:
+def _read(old: Config, files: Sequence[Path], environ: Mapping[str, str], rehearse: Rehearse) -> Reloaded | Refused:
     try:
         empty = [str(file) for file in files if _is_empty(file)]
         if empty:  # some editors empty a file before they fill it; nobody means that all rules shall go
             what, right = "the file has been emptied", "write `rules: []` if no rule is meant"
             raise ConfigError([Mistake(file, 1, 1, "", what, right) for file in empty])
         new = load(files, environ=environ)
+        rehearse(new)
     except ConfigError as exc:
         return Refused(error=exc)
     return Reloaded(old=old, new=new, difference=difference(old, new))
