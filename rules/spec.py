@@ -39,6 +39,11 @@ def _text(value: object) -> object:
     return value
 
 
+def _off(value: object) -> object:
+    """`repeat: off` is never."""
+    return "0s" if value == "off" else value
+
+
 Fraction = Annotated[
     float,
     BeforeValidator(units.fraction),
@@ -82,6 +87,14 @@ class RuleSpec(BaseModel):
     notify: Annotated[
         tuple[Name, ...] | None, BeforeValidator(listing), Field(description="names of sinks; left out: all")
     ] = None
+    labels: Annotated[
+        dict[Name, Name], Field(description="words of your own, for routes and silences: {team: desk}")
+    ] = {}
+    repeat: Annotated[
+        Duration | None,
+        BeforeValidator(_off),
+        Field(description="told again after so long while it fires, then twice as long; off: never; 1h while critical"),
+    ] = None
     message: Annotated[str | None, Field(max_length=1_000, description="your own words, with {fields} in braces")] = (
         None
     )
@@ -114,6 +127,8 @@ class RuleSpec(BaseModel):
             "cooldown_ms": self.cooldown,
             "notify": self.notify,
             "template": self.message,
+            "labels": dict(self.labels),
+            "repeat_ms": self.repeat,
             "spec_hash": self.spec_hash(),
         }
 

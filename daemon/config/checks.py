@@ -7,13 +7,19 @@ from typing import Any
 from daemon.config.mistakes import Mistake, nearest, quote
 from daemon.config.model import CONSOLE
 from daemon.config.places import Place
+from daemon.config.references import unknown_references
 
 _SINK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def misplaced(written: dict[str, Any], root: Place) -> list[Mistake]:
     """All that is wrong between the sections. Reads what was written, so that one mistake does not hide another."""
-    return [*_twice(written, root), *_unknown_sinks(written, root), *_sink_names(written, root)]
+    return [
+        *_twice(written, root),
+        *_unknown_sinks(written, root),
+        *_sink_names(written, root),
+        *unknown_references(written, root),
+    ]
 
 
 def _wrong(place: Place, loc: tuple[str | int, ...], what: str, right: str) -> Mistake:

@@ -7,6 +7,7 @@ from typing import Any
 from daemon.config.mistakes import quote
 from daemon.config.model import Config
 
+_AT_ONCE = ("routes", "inhibit", "alive")
 _AT_START = ("sources", "storage", "server", "label")
 
 
@@ -32,6 +33,7 @@ class Difference:
 
     rules: Changes
     sinks: Changes
+    at_once: tuple[str, ...]  # other sections that changed
     at_start: tuple[str, ...]  # sections that changed and are only read when the daemon starts
 
     def __bool__(self) -> bool:
@@ -39,7 +41,8 @@ class Difference:
 
     def __str__(self) -> str:
         waiting = [f"! {name} changed; this takes effect when the daemon is started again" for name in self.at_start]
-        return "\n".join([*self.rules.lines("rule"), *self.sinks.lines("sink"), *waiting])
+        others = [f"~ {name} changed" for name in self.at_once]
+        return "\n".join([*self.rules.lines("rule"), *self.sinks.lines("sink"), *others, *waiting])
 
 
 def difference(old: Config, new: Config) -> Difference:
@@ -47,6 +50,7 @@ def difference(old: Config, new: Config) -> Difference:
     return Difference(
         rules=_changes(_rules(old), _rules(new), secret=frozenset(), same=_same_rules(old, new)),
         sinks=_changes(_sinks(old), _sinks(new), secret=frozenset({"url"}), same=frozenset()),
+        at_once=tuple(name for name in _AT_ONCE if getattr(old, name) != getattr(new, name)),
         at_start=tuple(name for name in _AT_START if getattr(old, name) != getattr(new, name)),
     )
 

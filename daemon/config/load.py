@@ -23,7 +23,7 @@ VARIABLE = "TOCSIN_CONFIG"
 SENT = "rules.yaml"  # what a text without a file is called in its mistakes
 _EXAMPLE = "rules.example.yaml"
 Model = TypeVar("Model", bound=BaseModel)
-_SECTIONS = ("sources", "sinks", "rules", "tests", "storage", "server", "label")
+_SECTIONS = ("sources", "sinks", "routes", "inhibit", "alive", "rules", "tests", "storage", "server", "label")
 
 
 def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> Config:
@@ -52,6 +52,9 @@ def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> C
         storage=settings.storage,
         server=settings.server,
         label=settings.label,
+        routes=tuple(settings.routes),
+        inhibit=tuple(settings.inhibit),
+        alive=settings.alive,
         signature=before,
         written=written,
     )

@@ -7,7 +7,7 @@ from daemon.config.mistakes import Mistake, quote
 from daemon.config.places import Place
 from daemon.config.yaml import MAX_BYTES, read
 
-LISTS = ("rules", "tests")  # those of a later file follow those of an earlier one
+LISTS = ("rules", "tests", "routes", "inhibit")  # those of a later file follow those of an earlier one
 PRIVATE = "x-"  # a top-level key that begins so belongs to its file alone: a place to keep anchors
 
 

@@ -10,17 +10,17 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
     field_validator,
 )
 
+from daemon.config.delivery import AliveConfig, CapText, GroupConfig, InhibitConfig, QuietConfig, RouteConfig
 from daemon.config.mistakes import quote
 from daemon.config.secrets import Secret
+from daemon.config.section import DurationMs, Level, Section, lasting, one_or_more
 from rules.alerts import Severity
-from rules.units import duration_ms
 from sinks.address import parse as parse_address
 
 if TYPE_CHECKING:
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 CONSOLE = "console"
 CONSOLE_URL = "console://"
 
-DurationMs = Annotated[
-    int, BeforeValidator(duration_ms, json_schema_input_type=str), Field(ge=0, description="30s, 5m, 1h30m or 2d")
-]
-Level = Annotated[Severity, Field(strict=False)]  # strict would refuse the word and want the enum's member
 Policy = Literal["repeat", "drop"]
 Signature = tuple[tuple[str, int, int, int] | None, ...]  # a file's real path, inode, size, mtime in ns; None: gone
 _TOKEN_MIN, _SECRET_MIN = 12, 32  # characters; whoever holds a login can try secrets against it, at leisure
@@ -76,19 +72,6 @@ def _origin(origin: str) -> str:
     return written
 
 
-def lasting(default: str, key: str, about: str) -> Any:
-    """A duration field: written `key: 6h`, held in milliseconds."""
-    return Field(default=duration_ms(default), alias=key, description=about, json_schema_extra={"default": default})
-
-
-class Section(BaseModel):
-    """A block of the file."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
-
-
 class Uncertain(Section):
     """What to do with a message that left and was never answered, by severity: it may have arrived."""
 
@@ -121,7 +104,17 @@ class SinkConfig(Section):
         "2m", "late_after", "a message that leaves later than this says that it is late"
     )
     edit: bool = True
-    """let a cleared alert change its first and its latest message, where the chat can; false: always a new message"""
+    """let an alert change its messages as it goes on, where the chat can; false: always a new message"""
+    quiet: QuietConfig | None = None
+    """hours in which only the loudest is told; the rest comes as one digest when they end"""
+    cap: CapText | None = None
+    """20 per hour: what comes beyond it is told together at the hour's end; critical alerts always come at once"""
+    silent: Annotated[list[Level], BeforeValidator(one_or_more, json_schema_input_type=str | list[str])] = Field(
+        default=[Severity.INFO]
+    )
+    """severities that arrive without a sound, where the chat can; what eases or clears always does"""
+    group: GroupConfig = GroupConfig()
+    """how messages about the same thing become one"""
 
     @field_validator("api_url")
     @classmethod
@@ -162,11 +155,11 @@ class ServerConfig(Section):
     """an operator's own key for /healthz and /metrics: `Authorization: Bearer ...`; asked for on loopback too if set; secret"""
     secret: Annotated[Secret, AfterValidator(_secret)] | None = None
     """signs logins and hashes keys; left out: one is made and kept in the database; secret"""
-    origins: list[Annotated[str, AfterValidator(_origin)]] = []
+    origins: list[Annotated[str, AfterValidator(_origin)]] = Field(default=[])
     """pages of other sites that may use their visitors' logins: https://desk.example"""
     tables: bool = True
     """serve the T-Zone endpoints, and listen to what they show"""
-    live: list[str] = ["BTC", "ETH", "SOL", "XRP", "DOGE", "BNB"]
+    live: list[str] = Field(default=["BTC", "ETH", "SOL", "XRP", "DOGE", "BNB"])
     """coins whose funding, mark price and open interest are streamed for the tables; others are asked for over REST"""
     min_push_ms: int = Field(default=250, ge=10, le=60_000)
     """two frames of one table are at least so far apart"""
@@ -203,12 +196,18 @@ class ServerConfig(Section):
 class Settings(Section):
     """The sections that have one shape whatever is built in; sources and rules are each read by their own room."""
 
-    sinks: dict[str, SinkConfig] = {}
+    sinks: dict[str, SinkConfig] = Field(default={})
     """who is told, by a name of your own; default: the console"""
     storage: StorageConfig = StorageConfig()
     """what is remembered"""
     server: ServerConfig = ServerConfig()
     """the page and the endpoints"""
+    routes: list[RouteConfig] = Field(default=[])
+    """which sinks are told, for rules that name none; the first that matches decides, and where none does, all are"""
+    inhibit: list[InhibitConfig] = Field(default=[])
+    """what is not told while something else fires"""
+    alive: AliveConfig | None = None
+    """a sign of life, so that silence means something"""
     label: str | None = Field(default=None, min_length=1, max_length=40)
     """marks everything that is said, for instance STAGING"""
 
@@ -225,6 +224,9 @@ class Config:
     storage: StorageConfig
     server: ServerConfig
     label: str | None
+    routes: tuple[RouteConfig, ...] = ()
+    inhibit: tuple[InhibitConfig, ...] = ()
+    alive: AliveConfig | None = None
     signature: Signature  # of the files, taken before they were read
     written: dict[str, Any] = field(repr=False)  # as it stands in the files, secrets unread; for showing differences
 

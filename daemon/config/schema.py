@@ -25,7 +25,9 @@ def json_schema() -> dict[str, Any]:
     for name, model in kinds.items():
         found[places[model, "validation"]["$ref"].rpartition("/")[2]]["properties"]["type"] = {"const": name}
     own["title"] = "Tocsin"
-    own["description"] = "sources, sinks, rules, tests, storage and server; all of them optional"
+    own["description"] = (
+        "sources, sinks, rules, tests, routes, inhibit, alive, storage and server; all of them optional"
+    )
     own["properties"]["sources"] = {
         "description": "exactly these sources run; left out: every source that needs no key",
         "type": ["object", "null"],
