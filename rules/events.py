@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from rules.account import AccountUpdate, AdlUpdate, Balance, OrderUpdate, Position, TriggerOrderUpdate
+from rules.account import AccountUpdate, AdlUpdate, Attached, Balance, OrderUpdate, Position, TriggerOrderUpdate
 from rules.event import Event, FeedState, PriceKind, Side, Taker, Venue, type_of
 from rules.market import (
     FearGreed,
@@ -23,6 +23,7 @@ __all__ = [
     "AccountUpdate",
     "AdlUpdate",
     "AnyEvent",
+    "Attached",
     "Balance",
     "BookSnapshot",
     "BookUpdate",

@@ -159,7 +159,8 @@ EXAMPLES: dict[str, Event] = {
     ),
     "account_update": AccountUpdate(
         venue="coinlocally",
-        account="1001",
+        account="main",
+        uid=1001,
         cause="CREATE",
         balances=(Balance(coin="USDT", available=122_624.12, frozen=100.12, isolated=50.12),),
         at_ms=_AT,
@@ -167,7 +168,8 @@ EXAMPLES: dict[str, Event] = {
     ),
     "adl_update": AdlUpdate(
         venue="coinlocally",
-        account="1001",
+        account="main",
+        uid=1001,
         position_id="7001",
         symbol="BTC-USDT-PERP",
         side="long",
@@ -184,7 +186,7 @@ EXAMPLES: dict[str, Event] = {
     ),
     "order_update": OrderUpdate(
         venue="coinlocally",
-        account="1001",
+        account="main",
         symbol="BTC-USDT-PERP",
         order_id="2094043912705377045",
         contract_id=127,
@@ -203,7 +205,7 @@ EXAMPLES: dict[str, Event] = {
     ),
     "trigger_order_update": TriggerOrderUpdate(
         venue="coinlocally",
-        account="1001",
+        account="main",
         order_id="1322738336974712854",
         state="waiting",
         action="1",

@@ -32,7 +32,11 @@ class Answer(msgspec.Struct, frozen=True):
     text: str
 
 
-Control = Accepted | Rejected | Pong | Ignored | Answer
+class Leaving(msgspec.Struct, frozen=True):
+    """The far end is about to close the connection, and asks us to come again."""
+
+
+Control = Accepted | Rejected | Pong | Ignored | Answer | Leaving
 
 
 class Unreadable(ValueError):
