@@ -10,9 +10,7 @@ _LONGEST_ID = 64  # characters; longer ones are not sent back
 _LARGEST_ID = 2**53  # what every client's numbers can hold
 
 NO_WILDCARD = "not authorized to access this resource"
-TOO_MANY = (
-    "Max subscription limit reached on this connection. Please open additional connections to add more subscriptions."
-)
+TOO_MANY = "Max subscription limit reached on this connection. Please open additional connections"
 
 
 class Wrong(ValueError):
@@ -57,9 +55,7 @@ def read(text: str | bytes) -> tuple[list[Call | Wrong], bool]:
 
 def _call(said: object) -> Call | Wrong:
     if not isinstance(said, dict):
-        return Wrong(
-            'a request is an object: {"jsonrpc":"2.0","id":1,"method":"subscribe","params":[…]}', INVALID_REQUEST
-        )
+        return Wrong('a request is an object: {"jsonrpc":"2.0","id":1,"method":"subscribe","params":[…]}')
     request_id, method = _echo(said.get("id")), said.get("method")
     if not isinstance(method, str):
         return Wrong("the request names no method; there are subscribe and unsubscribe", TROUBLE, request_id)

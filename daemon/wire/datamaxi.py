@@ -1,26 +1,28 @@
-"""DataMaxi+ funding stream: one connection for the funding rates of many venues.
+"""DataMaxi+ streams: one connection for the funding rates of many venues, and one for their liquidations.
 
 Three shapes were published: the old {e,d,s,b,q,r}, the reference {f,i,e,id,s,b,q,d,p} and the tutorial's, which is the
 reference without `id`. They are told from acknowledgements by the presence of `f` or `r`, never by `id`: that is a token's
 name in data and a number in acknowledgements. `d` is the time of settlement and `p` when it was processed, so a rate with
 d <= p was paid and one with d > p is predicted. The old shape names no settlement and no interval. Events carry the venue
-they are about, not DataMaxi+.
+they are about, not DataMaxi+. Liquidations have keys of their own, see datamaxi_liquidations.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
 from daemon.wire.control import Accepted, Control, Ignored, Pong, Rejected, Unreadable
+from daemon.wire.datamaxi_liquidations import Forced, payload_of
+from daemon.wire.datamaxi_liquidations import from_symbol as from_symbol
+from daemon.wire.datamaxi_liquidations import to_symbol as to_symbol
 from daemon.wire.numbers import batches, number, positive, whole
 from daemon.wire.request import Method, Request
-from daemon.wire.trouble import brief, check_name
-from rules import instruments
-from rules.events import Event, FundingRate
+from daemon.wire.trouble import brief
+from rules.events import Event, FundingRate, Liquidation
 
-WS_URL = "wss://api.datamaxiplus.com/ws/v1/funding-rate"
+FUNDING_PATH, LIQUIDATION_PATH = "/ws/v1/funding-rate", "/ws/v1/liquidation"
+WS_URL = f"wss://api.datamaxiplus.com{FUNDING_PATH}"
 REST_URL = "https://api.datamaxiplus.com"
 KEY_HEADER = "X-DTMX-APIKEY"
 SYMBOLS = "/api/v1/funding-rate/symbols"  # ?exchange=binance
@@ -34,17 +36,10 @@ Shape = Literal["old", "reference", "tutorial"]
 Payload = dict[str, object]
 
 
-class _Frame(msgspec.Struct, gc=False):
+class _Frame(Forced, gc=False):
     f: float | str | None = None
     r: float | str | None = None
     i: float | str | None = None
-    e: str = ""
-    s: str = ""
-    b: str = ""
-    q: str = ""
-    d: int | float | str | None = None
-    p: int | float | str | None = None
-    id: int | str | None = None
     method: str = ""
     result: list[str] | str | bool | msgspec.UnsetType | None = msgspec.UNSET
     error: object = None
@@ -76,7 +71,7 @@ class Decoder:
         try:
             message = _frame.decode(frame)
             if message.f is None and message.r is None:
-                return _answer(message)
+                return _answer(message) if message.sd is None else message.to_events(received_ms)
             return self._rate(message, received_ms)
         except Unreadable:
             raise
@@ -108,7 +103,8 @@ class Decoder:
 def _answer(message: _Frame) -> Control:
     request_id = None if message.id is None else str(message.id)
     if message.error is not None or (message.message and message.result is msgspec.UNSET):
-        return Rejected(str(message.error or message.message)[:200], request_id=request_id)
+        said = message.error.get("message") if isinstance(message.error, dict) else message.error
+        return Rejected(str(said or message.message)[:200], request_id=request_id)
     if message.method.upper() == "PONG" or str(message.result).upper() == "PONG" or message.id == PING_ID:
         return Pong()
     if message.result is msgspec.UNSET:
@@ -118,21 +114,17 @@ def _answer(message: _Frame) -> Control:
     return Accepted(tuple(message.result) if isinstance(message.result, list) else (), request_id)
 
 
-@lru_cache(maxsize=16_384)
-def to_symbol(name: str) -> str:
-    """BTC-USDT -> BTC-USDT-PERP."""
-    check_name(name)
-    return str(instruments.from_dashed(name))
-
-
-def from_symbol(symbol: str) -> str:
-    """BTC-USDT-PERP -> BTC-USDT."""
-    return symbol.removesuffix(f"-{instruments.PERPETUAL}")
-
-
 def funding_topic(symbol: str, venue: str) -> str:
-    """BTC-USDT@binance."""
+    """BTC-USDT@binance; the same for liquidations."""
     return f"{from_symbol(symbol)}@{venue}"
+
+
+def read_topic(topic: str) -> tuple[str, str]:
+    """(binance, BTC-USDT-PERP) of BTC-USDT@binance. ValueError for what is no topic."""
+    pair, _, venue = topic.rpartition("@")
+    if not pair or not venue.isalnum():
+        raise ValueError(f"'{brief(topic)}' is no topic; write BTC-USDT@binance")
+    return venue.lower(), to_symbol(pair)
 
 
 def subscribe(topics: Sequence[str], request_id: int) -> list[str]:
@@ -153,9 +145,12 @@ def _requests(method: str, topics: Sequence[str], request_id: int) -> list[str]:
 
 
 def encode(events: Sequence[Event], now_ms: int, shape: Shape = "reference") -> list[bytes]:
-    """One frame a rate; other events, and rates without a time of settlement in a shape that needs one, are left out."""
+    """One frame an event; others than rates and liquidations, and rates without a time of settlement in a shape that needs
+    one, are left out."""
     frames: list[Payload] = []
     for event in events:
+        if isinstance(event, Liquidation):
+            frames.append(payload_of(event))
         if not isinstance(event, FundingRate):
             continue
         pair = from_symbol(event.symbol)
@@ -189,6 +184,11 @@ def acknowledge(request: Request, accepted: Sequence[str] | None = None) -> list
         return [msgspec.json.encode({"result": "PONG", "id": request.id}).decode()]
     taken = request.topics if accepted is None else accepted
     return [msgspec.json.encode({"result": list(taken), "id": request.id}).decode()]
+
+
+def complain(request_id: object, why: str, code: int = 400) -> str:
+    """The answer to what cannot be taken at all (none is published). Like every answer it has no `f`."""
+    return msgspec.json.encode({"error": {"code": code, "message": why}, "id": request_id}).decode()
 
 
 def refuse(request: Request, topics: Sequence[str], why: str) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -10,7 +11,7 @@ from daemon.bus import Mailbox
 from daemon.clock import Clock
 from daemon.server.dialects.channel import Channel, Place
 from daemon.server.line import Line
-from daemon.server.topics import Hub
+from daemon.server.topics import Hub, NoRoom
 from daemon.wishes import Wish
 from rules.events import Event
 
@@ -21,6 +22,10 @@ _Address = tuple[str | None, str | None]
 
 class Lease(Protocol):
     """What somebody wants, until it is released."""
+
+    @property
+    def left_out(self) -> frozenset[Wish]:
+        """What was too much to be listened to."""
 
     def release(self) -> None:
         """Nobody needs it any more, as far as this one is concerned."""
@@ -57,7 +62,8 @@ class Desk:
         self.clock = clock
         self.clients: Counter[str] = Counter()  # by path
         self._want = want
-        self._channels: dict[type[Event], list[Channel]] = {}
+        self._tellers: dict[type[Event], list[Channel]] = {}
+        self._minders: dict[type[Event], list[Channel]] = {}
         self._listeners: dict[Channel, dict[_Address, dict[Subscription, None]]] = {}
         self._ticking: asyncio.Task[None] | None = None
 
@@ -77,7 +83,9 @@ class Desk:
         for channel in channels:
             self._listeners[channel] = {}
             for kind in channel.kinds:
-                self._channels.setdefault(kind, []).append(channel)
+                self._tellers.setdefault(kind, []).append(channel)
+            for kind in channel.minded:
+                self._minders.setdefault(kind, []).append(channel)
 
     def subscriptions_by_channel(self) -> dict[str, int]:
         """How many there are."""
@@ -96,16 +104,27 @@ class Desk:
         wishes: Iterable[Wish] = (),
         frame: Callable[[bytes], bytes] | None = None,
     ) -> Subscription:
-        """From now on this client hears the channel; what is known is told at once.
+        """From now on this client hears the channel. NoRoom if what it needs is too much to be listened to.
 
         `frame` makes a WebSocket frame of what the channel writes; None: it writes frames. `wishes` are wanted as long.
+        To be followed by `greet`, once the client knows that it is subscribed.
         """
         wanted = list(wishes)
         lease = self._want(wanted) if wanted else None
+        if lease is not None and lease.left_out:
+            lease.release()
+            raise NoRoom
         subscription = Subscription(line, channel, (venue, symbol), frame, lease)
         self._listeners[channel].setdefault((venue, symbol), {})[subscription] = None
-        subscription.tell(channel.known(venue, symbol))
         return subscription
+
+    def greet(self, subscription: Subscription) -> None:
+        """Tell what is known, as far as it fits into half of what may wait for a client."""
+        line, most = subscription.line, self.hub.limits.write_buffer // 2
+        for body in subscription.channel.known(*subscription.address):
+            if line.transport.get_write_buffer_size() > most:
+                return
+            subscription.tell((body,))
 
     def leave(self, subscription: Subscription) -> None:
         """Nothing more of this; what it wanted is given up. Harmless when repeated."""
@@ -132,8 +151,9 @@ class Desk:
         """Tell one batch of events to whoever listens, in order."""
         told = 0
         for event in events:
-            for channel in self._channels.get(type(event), ()):
+            for channel in self._minders.get(type(event), ()):
                 channel.observe(event)
+            for channel in self._tellers.get(type(event), ()):
                 by_address = self._listeners[channel]
                 if not by_address:
                     continue
@@ -155,8 +175,15 @@ class Desk:
         while True:
             await asyncio.sleep(TICK_S)
             for channel, by_address in list(self._listeners.items()):
-                for place, body in list(channel.due(self.clock())):
+                for place, body in list(channel.due(self.clock(), partial(self._is_followed, channel))):
                     await self._tell(_found(by_address, place), (body,))
+
+    def _is_followed(self, channel: Channel, place: Place) -> bool:
+        kinds = channel.kinds | channel.minded
+        return any(
+            not kinds.isdisjoint(other.kinds) and _found(by_address, place)
+            for other, by_address in self._listeners.items()
+        )
 
 
 def _found(by_address: dict[_Address, dict[Subscription, None]], place: Place) -> list[Subscription]:
