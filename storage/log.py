@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Row, Select
@@ -128,6 +128,43 @@ async def stored_events(
             return
         yield list(_readable([(row.id, row.payload) for row in rows]))
         first = rows[-1].id + 1
+
+
+class Span(NamedTuple):
+    """How much is stored, and from when to when it was received; no times if nothing is."""
+
+    events: int
+    first_ms: int | None
+    last_ms: int | None
+
+
+async def stored_span(database: Database, types: Collection[str], since_ms: int, until_ms: int) -> Span:
+    """What is stored of these types between two moments, both included."""
+    values = {"types": list(types), "since_ms": since_ms, "until_ms": until_ms}
+    async with database.reader() as connection:
+        row = (await connection.execute(say.stored_span, values)).one()
+    return Span(*row)
+
+
+async def events_in_time(
+    database: Database, types: Collection[str], since_ms: int, until_ms: int, *, chunk: int = 5 * _CHUNK
+) -> AsyncIterator[list[AnyEvent]]:
+    """The same in the order of time, a list at a time: what was imported later stands where it happened."""
+    from_ms, after_id = since_ms, -1
+    while True:
+        values = {
+            "types": list(types),
+            "from_ms": from_ms,
+            "after_id": after_id,
+            "until_ms": until_ms,
+            "the_limit": chunk,
+        }
+        async with database.reader() as connection:
+            rows = (await connection.execute(say.events_in_time, values)).all()
+        if not rows:
+            return
+        yield list(_readable([(row.id, row.payload) for row in rows]))
+        from_ms, after_id = rows[-1].received_ms, rows[-1].id
 
 
 def _readable(rows: Iterable[tuple[int, str]]) -> Iterator[AnyEvent]:

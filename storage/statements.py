@@ -302,6 +302,23 @@ stored_events = (  # in the order in which the engine saw them; each chunk is a 
     .order_by(events.c.id)
     .limit(bindparam("the_limit"))
 )
+_is_wanted = func.coalesce(events.c.type, "").in_(bindparam("types", expanding=True))  # not by the index of types:
+# a planner that takes it sorts the whole past again for every chunk
+_between = and_(_since, events.c.received_ms <= bindparam("until_ms"))
+events_in_time = (  # as history, whatever the order in which we learned of it
+    select(events.c.id, events.c.received_ms, events.c.payload)
+    .where(
+        events.c.received_ms >= bindparam("from_ms"),
+        events.c.received_ms <= bindparam("until_ms"),
+        or_(events.c.received_ms > bindparam("from_ms"), events.c.id > bindparam("after_id")),
+        _is_wanted,
+    )
+    .order_by(events.c.received_ms, events.c.id)
+    .limit(bindparam("the_limit"))
+)
+stored_span = select(func.count(), func.min(events.c.received_ms), func.max(events.c.received_ms)).where(
+    events.c.type.in_(bindparam("types", expanding=True)), _between
+)
 latest_alerts = select(alerts).order_by(alerts.c.at_ms.desc(), alerts.c.episode_id).limit(bindparam("the_limit"))
 latest_transitions = (
     select(transitions, alerts.c.rule_id, alerts.c.kind, alerts.c.key)

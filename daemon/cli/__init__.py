@@ -12,6 +12,7 @@ _ROOMS = {  # in the order in which people need them
     "demo": "process",
     "check": "check",
     "test": "test",
+    "backtest": "backtest",
     "fields": "vocabulary",
     "schema": "vocabulary",
     "events": "log",

@@ -46,6 +46,7 @@ class Play:
         """`decided` and `spoken` are told each transition and each message, as they come."""
         self.engine = Engine(rules)
         self.now_ms = 0
+        self.kept_back = 0  # letters that were not told by themselves, or not at all
         self._post = Post(policy)
         self._tray = Tray(self._post)
         self._label = label
@@ -93,6 +94,8 @@ class Play:
         self._plan()
 
     def _plan(self) -> None:
+        self.kept_back += len(self._tray.kept)
+        self._tray.kept.clear()
         times = [at_ms for at_ms in (self._post.next_ms(), self._tray.next_ms()) if at_ms is not None]
         self._next_ms = min(times, default=float("inf"))
 

@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 
 from daemon.config.model import Config, SinkConfig
+from daemon.config.policy import policy_of
 from rules.compiled import Rule
-from rules.delivery import Policy, SinkPolicy
+from rules.delivery import Policy
 from sinks.address import SlackBot, TelegramChat, parse
 
 
-def policy_of(config: Config, rules: Iterable[Rule]) -> Policy:
+def rehearsed_policy(config: Config, rules: Iterable[Rule]) -> Policy:
     """The same that the daemon would go by."""
-    sinks = {name: _sink(name, told) for name, told in config.sinks.items()}
-    return Policy(sinks=sinks, rules={rule.rule_id: rule for rule in rules})
+    can_edit = {name: _can_edit(told) for name, told in config.sinks.items()}
+    return policy_of(config, {rule.rule_id: rule for rule in rules}, can_edit)
 
 
 def late_after_ms(config: Config) -> dict[str, int]:
@@ -19,6 +20,5 @@ def late_after_ms(config: Config) -> dict[str, int]:
     return {name: told.late_after_ms for name, told in config.sinks.items()}
 
 
-def _sink(name: str, told: SinkConfig) -> SinkPolicy:
-    can_edit = told.edit and isinstance(parse(told.url.get_secret_value()), TelegramChat | SlackBot)
-    return SinkPolicy(name=name, min_severity=told.min_severity, can_edit=can_edit, expire_ms=told.expire_ms)
+def _can_edit(told: SinkConfig) -> bool:
+    return isinstance(parse(told.url.get_secret_value()), TelegramChat | SlackBot)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from daemon.config.model import Config
 from daemon.config.trials import Loc, WrittenTrial
 from daemon.trial.play import Play, Spoken
-from daemon.trial.policy import late_after_ms, policy_of
+from daemon.trial.policy import late_after_ms, rehearsed_policy
 from rules.alerts import Phase
 from rules.compiled import Rule
 from rules.events import Event
@@ -56,7 +56,7 @@ def run(test: WrittenTrial, rules: Sequence[Rule], config: Config) -> Outcome:
     spoken: list[Spoken] = []
     play = Play(
         chosen,
-        policy_of(config, chosen),
+        rehearsed_policy(config, chosen),
         label=config.label,
         late_after_ms=late_after_ms(config),
         spoken=spoken.append,
