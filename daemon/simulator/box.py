@@ -17,18 +17,21 @@ from daemon.simulator.subscriptions import Subscriptions
 from daemon.simulator.venue import Venue
 from daemon.simulator.venues.alternative_me import AlternativeMe
 from daemon.simulator.venues.binance import Binance
+from daemon.simulator.venues.bitget import Bitget
 from daemon.simulator.venues.bybit import Bybit
 from daemon.simulator.venues.coingecko import CoinGecko
 from daemon.simulator.venues.datamaxi import DataMaxi
 from daemon.simulator.venues.defillama import DefiLlama
 from daemon.simulator.venues.deribit import Deribit
+from daemon.simulator.venues.gate import Gate
+from daemon.simulator.venues.htx import Htx
 from daemon.simulator.venues.hyperliquid import Hyperliquid
 from daemon.simulator.venues.okx import Okx
 from daemon.simulator.world import World
 from rules.events import Event
 
 _VENUES: tuple[type[Venue], ...] = (
-    Binance, Bybit, Okx, DataMaxi, DefiLlama, CoinGecko, Deribit, Hyperliquid, AlternativeMe,
+    Binance, Bybit, Okx, DataMaxi, DefiLlama, CoinGecko, Deribit, Hyperliquid, Gate, Htx, Bitget, AlternativeMe,
 )  # fmt: skip
 
 
@@ -55,7 +58,7 @@ class Box:
         self.venues = {kind.name: kind(self.world, self._clock) for kind in _VENUES}
         opening = self.world.opening()
         for venue in self.venues.values():
-            await venue.say(opening[venue.name], self._clock())
+            await venue.say(venue.told(opening, self._clock()), self._clock())
         app = web.Application(middlewares=[doorman(self.venues)])
         for venue in self.venues.values():
             app.add_routes([web.route(r.method, f"/{venue.name}{r.path}", r.handler) for r in venue.routes()])
@@ -111,9 +114,9 @@ class Box:
             else:
                 self.perform(act)
         said = self.world.step(now_ms)
-        for name, venue in self.venues.items():
+        for venue in self.venues.values():
             venue.manners.expire(now_ms)
-            events = [*venue.gather(said[name], now_ms), *venue.trading.step(venue.listened(), now_ms)]
+            events = [*venue.gather(venue.told(said, now_ms), now_ms), *venue.trading.step(venue.listened(), now_ms)]
             if events:
                 await venue.say(events, now_ms)
 

@@ -5,8 +5,9 @@ import msgspec
 EXCHANGES = ("binance", "bybit", "okx")
 QUOTERS = ("defillama", "coingecko")
 VENDOR = "datamaxi"  # repeats the exchanges' funding
-ASKED = ("deribit", "hyperliquid", "alternative_me")  # answer questions and stream nothing
-FEEDS = (*EXCHANGES, VENDOR, *QUOTERS, *ASKED)
+ELSEWHERE = ("deribit", "hyperliquid", "gate", "htx", "bitget")  # trade the same market, each in its own way
+ASKED = ("alternative_me",)  # answer questions and stream nothing
+FEEDS = (*EXCHANGES, VENDOR, *QUOTERS, *ELSEWHERE, *ASKED)
 _LEANS = {"binance": -5e-5, "okx": 5e-5}  # venues never agree to the cent
 
 

@@ -16,8 +16,10 @@ class Connection:
     def __init__(self, ws: web.WebSocketResponse, request: web.Request, manners: Manners, *, deaf: bool) -> None:
         self.ws = ws
         self.topics: set[str] = set()
+        self.path = request.path  # some venues have several streams
         self.wrapped = False  # Binance's /stream puts each payload into an envelope
         self.deaf = deaf  # acknowledges and never delivers
+        self.route = request.match_info.get("route", "")  # Binance's paths carry different streams
         self.sent = 0
         self.busy_at = asyncio.get_running_loop().time()  # when data or a request last went over
         self.bend = Bend(manners)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -61,6 +61,10 @@ class Venue(ABC):
     async def answer(self, connection: Connection, text: str) -> None:
         """Answer one request of a client."""
         raise NotImplementedError
+
+    def told(self, said: Mapping[str, Sequence[Event]], now_ms: int) -> list[Event]:
+        """What of the world's news, by feed, this venue has to report."""
+        return list(said[self.name])
 
     def gather(self, events: list[Event], now_ms: int) -> list[Event]:
         """Which of these, and of earlier ones, to report now; for venues that batch."""
@@ -222,15 +226,14 @@ class Venue(ABC):
                 await self.manners.patience()
                 if not is_data:
                     for frame in frames:
-                        await connection.ws.send_frame(frame, WSMsgType.TEXT)
+                        await connection.ws.send_frame(frame, _opcode(frame))
                     if await self._closed_at(connection, "ack"):
                         return
                     continue
                 for frame in connection.bend.apply(frames):
                     if await self._closed_at(connection, "frame"):
                         return
-                    # rubbish that is not even text travels as a binary frame, or the client's library would hang up
-                    await connection.ws.send_frame(frame, WSMsgType.BINARY if frame[:1] == b"\xff" else WSMsgType.TEXT)
+                    await connection.ws.send_frame(frame, _opcode(frame))
                     connection.sent += 1
                 if not self.must_speak:
                     connection.busy_at = asyncio.get_running_loop().time()
@@ -255,3 +258,8 @@ class Venue(ABC):
                 self.trading.lose()
             case _:
                 self.manners.begin(misbehaviour, now_ms)
+
+
+def _opcode(frame: bytes) -> WSMsgType:
+    """What is not even text (gzip, rubbish) travels as a binary frame, or the client's library would hang up."""
+    return WSMsgType.BINARY if frame[:1] == b"\xff" or frame[:2] == b"\x1f\x8b" else WSMsgType.TEXT

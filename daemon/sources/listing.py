@@ -1,7 +1,8 @@
 """Which of a venue's instruments somebody wants, and which wanted names the venue does not know."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from daemon.clock import Clock
 from rules.selection import Selection
 
 
@@ -16,3 +17,23 @@ def unlisted(selections: Iterable[Selection | None], listed: Sequence[str]) -> t
     return tuple(
         sorted(name for name in names if not any(Selection(frozenset((name,))).matches(symbol) for symbol in listed))
     )
+
+
+LIST_KEPT_MS = 600_000
+
+
+class Listed:
+    """A venue's instruments, asked for again when the list has grown old: wishes change more often than listings."""
+
+    def __init__(self, ask: Callable[[], Awaitable[list[str]]], clock: Clock) -> None:
+        """`ask` raises what asking over REST raises."""
+        self._ask, self._clock = ask, clock
+        self._symbols: list[str] = []
+        self._until_ms = 0
+
+    async def symbols(self) -> list[str]:
+        """Our names of what the venue lists."""
+        if self._clock() >= self._until_ms:
+            self._symbols = await self._ask()
+            self._until_ms = self._clock() + LIST_KEPT_MS
+        return self._symbols

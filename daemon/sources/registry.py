@@ -6,20 +6,38 @@ from daemon.sources import asked
 from daemon.sources.base import Context, Feed
 from daemon.sources.pollers import coingecko, defillama
 from daemon.sources.settings import Settings
-from daemon.sources.streams import binance, bybit, datamaxi, okx
+from daemon.sources.streams import (
+    amberdata,
+    binance,
+    bitget,
+    bybit,
+    coinlocally,
+    datamaxi,
+    deribit,
+    gate,
+    htx,
+    hyperliquid,
+    okx,
+)
 
 SOURCES: dict[str, ModuleType] = {
     "binance": binance,
     "bybit": bybit,
     "okx": okx,
     "datamaxi": datamaxi,
+    "amberdata": amberdata,
     "defillama": defillama,
     "coingecko": coingecko,
-    "deribit": asked,
-    "hyperliquid": asked,
+    "deribit": deribit,
+    "hyperliquid": hyperliquid,
+    "gate": gate,
+    "htx": htx,
+    "bitget": bitget,
+    "coinlocally": coinlocally,
     "alternative_me": asked,
     "coindesk": asked,
 }
+# on when nothing is configured; gate, htx and bitget need no key either, and are there for those who name them
 KEY_FREE = ("binance", "bybit", "okx", "defillama", "coingecko", "deribit", "hyperliquid", "alternative_me")
 
 

@@ -17,6 +17,8 @@ from daemon.wire.bitget_server import Encoder as Encoder
 from daemon.wire.bitget_server import acknowledge as acknowledge
 from daemon.wire.bitget_server import read_request as read_request
 from daemon.wire.bitget_server import refuse as refuse
+from daemon.wire.bitget_symbols import CATEGORY as CATEGORY
+from daemon.wire.bitget_symbols import INSTRUMENTS as INSTRUMENTS
 from daemon.wire.bitget_symbols import USUAL_INTERVAL_H as USUAL_INTERVAL_H
 from daemon.wire.bitget_symbols import VENUE as VENUE
 from daemon.wire.bitget_symbols import Contract as Contract

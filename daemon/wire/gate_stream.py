@@ -23,6 +23,7 @@ from daemon.wire.gate_server import Encoder as Encoder
 from daemon.wire.gate_server import acknowledge as acknowledge
 from daemon.wire.gate_server import read_request as read_request
 from daemon.wire.gate_server import refuse as refuse
+from daemon.wire.gate_symbols import CONTRACTS as CONTRACTS
 from daemon.wire.gate_symbols import Contract as Contract
 from daemon.wire.gate_symbols import decode_contracts as decode_contracts
 from daemon.wire.gate_symbols import encode_contracts as encode_contracts

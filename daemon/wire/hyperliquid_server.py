@@ -37,18 +37,22 @@ def encode(events: Sequence[Event], now_ms: int) -> list[bytes]:
     del now_ms
     frames: dict[tuple[str, int], Payload] = {}
     for event in events:
-        match event:
-            case MarkPrice():
-                part: Payload = {"markPx": plain(event.price)}
-                part["oraclePx"] = None if event.index_price is None else plain(event.index_price)
-            case FundingRate(is_settled=False):
-                part = {"funding": plain(event.rate / event.interval_h)}
-            case OpenInterest():
-                part = {"openInterest": plain(event.oi_base)}
-            case _:
-                continue
-        frames.setdefault((from_symbol(event.symbol), event.at_ms), {}).update(part)
+        if fields := part(event):
+            frames.setdefault((from_symbol(event.place[1]), event.at_ms), {}).update(fields)
     return [context_frame(coin, context) for (coin, _), context in frames.items()]
+
+
+def part(event: Event) -> Payload:
+    """What of a coin's state an event says; nothing for what has no channel."""
+    match event:
+        case MarkPrice():
+            oracle = None if event.index_price is None else plain(event.index_price)
+            return {"markPx": plain(event.price), "oraclePx": oracle}
+        case FundingRate(is_settled=False):
+            return {"funding": plain(event.rate / event.interval_h)}
+        case OpenInterest():
+            return {"openInterest": plain(event.oi_base)}
+    return {}
 
 
 def context_frame(coin: str, context: Payload) -> bytes:

@@ -1,0 +1,157 @@
+"""HTX's linear swaps: funding and liquidations from its notifications, mark prices from its index, the rest by asking."""
+
+import logging
+
+from daemon.sources.base import Context, Feed
+from daemon.sources.configs import Htx as Config
+from daemon.sources.listing import Listed, chosen, unlisted
+from daemon.sources.poller import Poller
+from daemon.sources.script import Plan, Script, Timing
+from daemon.sources.sieve import Sieve
+from daemon.sources.stream import Stream
+from daemon.supervisor import Refused, Transient
+from daemon.upstream.limits import Budget
+from daemon.wire import htx_stream as wire
+from daemon.wire import htx_symbols as rest
+from daemon.wire.control import Unreadable
+from rules.events import Event, FundingRate, Liquidation, MarkPrice, OpenInterest
+from rules.selection import Selection
+
+log = logging.getLogger(__name__)
+
+NOTIFIED = (FundingRate, Liquidation)
+BUDGET = Budget(weight=30, per_s=3)  # 120 in 3 s are allowed
+SINGLES_MAX = 50  # of more instruments than that, all are asked for as one topic
+FUNDING_MOVES_WITHIN_S = 300.0  # every minute, and told when it changes
+MARKS_MOVE_WITHIN_S = 60.0
+
+
+class Desk:
+    """What HTX lists, learnt over REST and shared by its streams."""
+
+    def __init__(self, context: Context, rest_url: str) -> None:
+        self.context = context
+        self.sizes: dict[str, float] = {}  # by HTX's name
+        self.intervals_h: dict[str, float] = {}  # by symbol
+        self.listed = Listed(self._ask, context.clock)
+        self._url = rest_url
+        self._client = context.http.client(rest_url, budget=BUDGET)
+
+    async def open_interest(self) -> list[OpenInterest]:
+        """Of every contract, in one answer."""
+        body = await self._client.get(self._url + rest.OPEN_INTEREST)
+        return rest.decode_open_interest(body, self.context.clock())
+
+    async def _ask(self) -> list[str]:
+        found = rest.decode_contracts(await self._client.get(self._url + rest.CONTRACTS))
+        self.sizes.clear()
+        self.sizes.update(found)
+        try:
+            self.intervals_h.update(rest.decode_intervals(await self._client.get(self._url + rest.ELEMENTS)))
+        except (Transient, Refused, Unreadable) as exc:  # eight hours then, until two settlements have taught us better
+            log.warning("HTX does not say how often funding is paid", extra={"error": str(exc)})
+        return _named(found)
+
+
+def build(config: Config, context: Context, *, timing: Timing | None = None) -> list[Feed]:
+    """The two streams and the poller of which anything is wanted."""
+    desk = Desk(context, config.rest_url)
+    timing = timing or Timing(sends_per_s=wire.SENDS_PER_S)
+    feeds: list[Feed] = []
+    if context.wanted.any_of(NOTIFIED, venue=wire.VENUE):
+
+        async def notifications() -> Script:
+            reader = wire.Decoder(desk.sizes, desk.intervals_h)
+            return Script(dialect=wire, reader=reader, first=_notified(context, await desk.listed.symbols()))
+
+        feeds.append(
+            Stream(
+                name="htx.notifications",
+                venue=wire.VENUE,
+                url=config.ws_url,
+                context=context,
+                sieve=Sieve(context.wanted, NOTIFIED, context.once),
+                script=notifications,
+                timing=timing,
+            )
+        )
+    if context.wanted.any_of((MarkPrice,), venue=wire.VENUE):
+
+        async def index() -> Script:
+            return Script(dialect=wire, reader=wire.Decoder(), first=_priced(context, await desk.listed.symbols()))
+
+        feeds.append(
+            Stream(
+                name="htx.index",
+                venue=wire.VENUE,
+                url=config.index_url,
+                context=context,
+                sieve=Sieve(context.wanted, (MarkPrice,), context.once),
+                script=index,
+                timing=timing,
+            )
+        )
+    if context.wanted.any_of((OpenInterest,), venue=wire.VENUE):
+        feeds.append(
+            Poller(
+                name="htx.open_interest",
+                venue=wire.VENUE,
+                context=context,
+                sieve=Sieve(context.wanted, (OpenInterest,), context.once),
+                every_ms=config.open_interest_every,
+                ask=desk.open_interest,
+            )
+        )
+    return feeds
+
+
+def _named(sizes: dict[str, float]) -> list[str]:
+    """Our names of instruments; those that we cannot name are left out."""
+    names = []
+    for name in sizes:
+        try:
+            names.append(wire.to_symbol(name))
+        except ValueError:
+            continue
+    return names
+
+
+def _notified(context: Context, listed: list[str]) -> Plan:
+    """Funding and liquidations: of a few instruments one by one, of many all at once."""
+    topics: list[str] = []
+    wishes: list[Selection] = []
+    moving: set[str] = set()
+    for kind, one, everything in (
+        (FundingRate, wire.funding_topic, wire.ALL_FUNDING),
+        (Liquidation, wire.liquidation_topic, wire.ALL_LIQUIDATIONS),
+    ):
+        which = context.wanted.selection(kind, venue=wire.VENUE)
+        if which is None:
+            continue
+        wishes.append(which)
+        singles = [one(symbol) for symbol in chosen(which, listed)]
+        named = [everything] if which.names is None or len(singles) > SINGLES_MAX else singles
+        topics += named
+        if kind is FundingRate:
+            moving.update(named)
+    return Plan(
+        topics=topics,
+        moving=frozenset(moving),
+        moves=frozenset[type[Event]]((FundingRate,)),
+        moves_within_s=FUNDING_MOVES_WITHIN_S,
+        unlisted=unlisted(wishes, listed),
+    )
+
+
+def _priced(context: Context, listed: list[str]) -> Plan:
+    """Mark price and index, each a topic of its own; the index first, so that a mark price finds it."""
+    which = context.wanted.selection(MarkPrice, venue=wire.VENUE)
+    symbols = chosen(which, listed)
+    marks = [wire.mark_topic(symbol) for symbol in symbols]
+    return Plan(
+        topics=[*map(wire.index_topic, symbols), *marks],
+        moving=frozenset(marks),
+        moves=frozenset[type[Event]]((MarkPrice,)),
+        moves_within_s=MARKS_MOVE_WITHIN_S,
+        unlisted=unlisted((which,), listed),
+    )
