@@ -1,4 +1,4 @@
-"""Binance USD-M futures streams: mark prices with funding, and liquidations.
+"""Binance USD-M futures streams: mark prices with funding, and liquidations; `binance_trading` adds what trading leaves.
 
 Facts: one frame carries mark price and predicted funding; the funding interval is not in it (`intervals_h`, from
 /fapi/v1/fundingInfo, 8 h for symbols that are not listed there). A liquidation's `S` is the side of the forced order,
@@ -17,15 +17,28 @@ from daemon.wire.binance_server import encode_array as encode_array
 from daemon.wire.binance_server import encode_combined as encode_combined
 from daemon.wire.binance_server import read_request as read_request
 from daemon.wire.binance_server import refuse as refuse
+from daemon.wire.binance_symbols import VENUE as VENUE
 from daemon.wire.binance_symbols import from_symbol as from_symbol
 from daemon.wire.binance_symbols import to_symbol as to_symbol
+from daemon.wire.binance_trading import (
+    COIN_MARGINED,
+    DepthRow,
+    KlineRow,
+    Marks,
+    TickerRow,
+    TradeRow,
+    book_update,
+    candle,
+    ticker,
+    trade,
+)
 from daemon.wire.control import Accepted, Control, Ignored, Pong, Rejected, Unreadable
 from daemon.wire.numbers import DOLLARS, batches, number, positive
 from daemon.wire.trouble import brief
 from rules.events import Event, FundingRate, Liquidation, MarkPrice, PriceKind, Side
 
-VENUE = "binance"
 WS_URL = "wss://fstream.binance.com/market/ws"  # routed: an unrouted path acknowledges and then never delivers
+PUBLIC_WS_URL = "wss://fstream.binance.com/public/ws"  # trades, best prices and books; never mixed with the other
 REST_URL = "https://fapi.binance.com"
 PING_ID = 0  # our requests count from 1, so an answer to 0 is the answer to PING
 PING: str | None = '{"method":"LIST_SUBSCRIPTIONS","id":0}'  # the one request that changes nothing and is answered
@@ -36,8 +49,6 @@ USUAL_INTERVAL_H = 8.0
 
 ALL_MARKS = "!markPrice@arr@1s"
 ALL_LIQUIDATIONS = "!forceOrder@arr"
-
-_COIN_MARGINED = 2
 
 
 class _Order(msgspec.Struct, gc=False):
@@ -50,85 +61,93 @@ class _Order(msgspec.Struct, gc=False):
     st: int = 1
 
 
-class _Failure(msgspec.Struct, gc=False):
-    code: int | str | None = None
-    msg: str = ""
-
-
-class _Row(msgspec.Struct, gc=False):
-    """Every frame that is not an array: market data, or an answer to a request."""
-
-    e: str = ""
+class _Mark(msgspec.Struct, gc=False, tag_field="e", tag="markPriceUpdate"):
+    s: str
     E: int = 0
-    s: str = ""
     p: str = ""
     i: str = ""
     r: str = ""
     T: int = 0
     st: int = 1
-    o: _Order | None = None
+
+
+class _Force(msgspec.Struct, gc=False, tag_field="e", tag="forceOrder"):
+    o: _Order
+    st: int = 1
+
+
+_Market = _Mark | _Force | TradeRow | TickerRow | DepthRow | KlineRow
+
+
+class _Failure(msgspec.Struct, gc=False):
+    code: int | str | None = None
+    msg: str = ""
+
+
+class _Answer(msgspec.Struct, gc=False):
+    """What is not market data by itself: an answer to a request, or the envelope that /stream puts around a payload."""
+
     id: int | str | None = None
     result: list[str] | None = None
     error: _Failure | None = None
     code: int | None = None
     msg: str = ""
-
-
-class _Wrapped(msgspec.Struct, gc=False):
-    """What /stream sends instead of the bare payload."""
-
-    stream: str
-    data: _Row | list[_Row]
+    data: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
 
 
 class _Peek(msgspec.Struct, gc=False):
     e: str = ""
 
 
-class _WrappedPeek(msgspec.Struct, gc=False):
-    data: _Peek | list[_Peek] | None = None
-
-
-_row = msgspec.json.Decoder(_Row)
-_rows = msgspec.json.Decoder(list[_Row])
-_wrapped = msgspec.json.Decoder(_Wrapped)
+_row = msgspec.json.Decoder(_Market, strict=False)  # prices are texts; the trading rows take them as floats at once
+_rows = msgspec.json.Decoder(list[_Market], strict=False)
+_answer = msgspec.json.Decoder(_Answer)
 _peek = msgspec.json.Decoder(_Peek | list[_Peek])
-_wrapped_peek = msgspec.json.Decoder(_WrappedPeek)
-_OURS = ("markPriceUpdate", "forceOrder")
+_OURS = ("markPriceUpdate", "forceOrder", "trade", "bookTicker", "depthUpdate", "kline")
 
 
 class Decoder:
-    """Reads the frames of one connection."""
+    """Reads the frames of one connection, of either route."""
 
-    def __init__(self, intervals_h: dict[str, float] | None = None) -> None:
+    def __init__(self, intervals_h: dict[str, float] | None = None, marks: Marks | None = None) -> None:
+        """`marks` is written by the decoder of /market and read by that of /public."""
         self.intervals_h = intervals_h if intervals_h is not None else {}  # our symbol -> hours; others are 8
+        self.marks = marks if marks is not None else {}
         self.left_out = 0  # rows skipped in arrays of which the rest could be read
         self.left_out_why = ""
 
     def decode(self, frame: bytes | str, received_ms: int) -> Sequence[Event] | Control:
         """The events of a frame, mark price before funding; Unreadable if it makes no sense."""
         try:
-            row = _row.decode(frame)
-            if row.e == "markPriceUpdate":
-                return self._mark(row, received_ms)
-            if row.e == "forceOrder":
-                return self._liquidation(row, received_ms)
-            return () if row.e else self._answer(frame, row, received_ms)
-        except Unreadable:
-            raise
+            return self._read(_row.decode(frame), received_ms)
         except msgspec.ValidationError as exc:
             return self._another_shape(frame, received_ms, exc)
         except (msgspec.DecodeError, ValueError, RecursionError) as exc:
             raise Unreadable(f"Binance sent a frame that cannot be read: {brief(exc)}") from exc
 
-    def _mark(self, row: _Row, received_ms: int) -> tuple[Event, ...]:
-        if row.st == _COIN_MARGINED:
+    def _read(self, row: _Market, received_ms: int) -> tuple[Event, ...]:
+        if isinstance(row, DepthRow):
+            return book_update(row, received_ms)
+        if isinstance(row, TickerRow):
+            return ticker(row, self.marks, received_ms)
+        if isinstance(row, TradeRow):
+            return trade(row, received_ms)
+        if isinstance(row, _Mark):
+            return self._mark(row, received_ms)
+        if isinstance(row, KlineRow):
+            return candle(row, received_ms)
+        return self._liquidation(row, received_ms)
+
+    def _mark(self, row: _Mark, received_ms: int) -> tuple[Event, ...]:
+        if row.st == COIN_MARGINED:
             return ()
         symbol = to_symbol(row.s)
         price = positive(row.p)
         rate = number(row.r) if row.T else None  # delivery contracts: r "" or 0, T 0
         if price is None and rate is None:
             return ()
+        if price is not None:
+            self.marks[symbol] = price, row.E
         mark = price and MarkPrice(
             venue=VENUE,
             symbol=symbol,
@@ -150,11 +169,9 @@ class Decoder:
             return mark, funding
         return (mark or funding,)  # type: ignore[return-value]  # one of the two is there, see above
 
-    def _liquidation(self, row: _Row, received_ms: int) -> tuple[Event, ...]:
+    def _liquidation(self, row: _Force, received_ms: int) -> tuple[Event, ...]:
         order = row.o
-        if order is None:
-            raise ValueError("a forceOrder without its order")
-        if row.st == _COIN_MARGINED or order.st == _COIN_MARGINED:
+        if row.st == COIN_MARGINED or order.st == COIN_MARGINED:
             return ()
         quantity = positive(order.z)
         if quantity is None:
@@ -180,16 +197,13 @@ class Decoder:
             ),
         )
 
-    def _array(self, rows: list[_Row], received_ms: int) -> Sequence[Event]:
+    def _array(self, rows: Sequence[_Market], received_ms: int) -> Sequence[Event]:
         """The rows that can be read; the others are counted, unless there is no other."""
         events: list[Event] = []
         left_out, why = 0, ""
         for row in rows:
             try:
-                if row.e == "markPriceUpdate":
-                    events += self._mark(row, received_ms)
-                elif row.e == "forceOrder":
-                    events += self._liquidation(row, received_ms)
+                events += self._read(row, received_ms)
             except ValueError as exc:
                 left_out, why = left_out + 1, str(exc)
         if left_out:
@@ -199,24 +213,15 @@ class Decoder:
             self.left_out_why = brief(why)
         return events
 
-    def _answer(self, frame: bytes | str, row: _Row, received_ms: int) -> Sequence[Event] | Control:
-        request_id = None if row.id is None else str(row.id)
-        if row.error is not None:
-            return Rejected(row.error.msg or f"error {row.error.code}", request_id=request_id)
-        if row.code is not None:
-            return Rejected(row.msg or f"error {row.code}", request_id=request_id)
-        if request_id is not None:
-            return Pong() if row.id == PING_ID else Accepted(tuple(row.result or ()), request_id)
-        wrapped = _wrapped.decode(frame).data
-        return self._array(wrapped if isinstance(wrapped, list) else [wrapped], received_ms)
-
     def _another_shape(
         self, frame: bytes | str, received_ms: int, trouble: msgspec.ValidationError
     ) -> Sequence[Event] | Control:
-        """An all-market array; or a stream that we do not use, which may mean other things by the same letters."""
+        """An answer, an all-market array, an envelope; or a stream that we do not use."""
         try:
             if frame[:1] in (b"[", "["):
                 return self._array(_rows.decode(frame), received_ms)
+            if not _is_foreign(frame) and (said := self._conversation(_answer.decode(frame), received_ms)) is not None:
+                return said
         except Unreadable:
             raise
         except msgspec.ValidationError as exc:
@@ -227,12 +232,20 @@ class Decoder:
             return Ignored()
         raise Unreadable(f"Binance sent a frame of the wrong shape: {brief(trouble)}") from trouble
 
+    def _conversation(self, answer: _Answer, received_ms: int) -> Sequence[Event] | Control | None:
+        request_id = None if answer.id is None else str(answer.id)
+        if answer.error is not None:
+            return Rejected(answer.error.msg or f"error {answer.error.code}", request_id=request_id)
+        if answer.code is not None:
+            return Rejected(answer.msg or f"error {answer.code}", request_id=request_id)
+        if request_id is not None:
+            return Pong() if answer.id == PING_ID else Accepted(tuple(answer.result or ()), request_id)
+        return self.decode(bytes(answer.data), received_ms) if len(bytes(answer.data)) else None
+
 
 def _is_foreign(frame: bytes | str) -> bool:
     try:
-        peek: object = _peek.decode(frame)
-        if isinstance(peek, _Peek) and not peek.e:
-            peek = _wrapped_peek.decode(frame).data
+        peek = _peek.decode(frame)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return False
     first = peek[0] if isinstance(peek, list) and peek else peek

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from daemon.wire.binance_symbols import from_symbol
+from daemon.wire.binance_trading_server import Payload, payload_of
 from daemon.wire.control import Unreadable
 from daemon.wire.numbers import plain
 from daemon.wire.request import Method, Request
@@ -14,8 +15,6 @@ from rules.events import Event, FundingRate, Liquidation, MarkPrice
 _METHODS: dict[str, Method] = {"SUBSCRIBE": "subscribe", "UNSUBSCRIBE": "unsubscribe", "LIST_SUBSCRIPTIONS": "list"}
 _EMPTY_MARK: dict[str, object] = {"p": "", "ap": "", "P": "", "i": ""}
 _EMPTY_FUNDING: dict[str, object] = {"r": "", "T": 0}
-
-Payload = dict[str, object]
 
 
 class _Request(msgspec.Struct, gc=False):
@@ -30,8 +29,8 @@ _request = msgspec.json.Decoder(_Request)
 def encode(events: Sequence[Event], now_ms: int) -> list[bytes]:
     """One bare frame for each liquidation, and one for the mark price and funding of the same symbol and time.
 
-    A lone mark price goes out like a delivery contract's (r "", T 0). Settled funding and open interest have no stream
-    at Binance and are left out.
+    Trades, tickers, candles and book updates have a frame each. A lone mark price goes out like a delivery contract's
+    (r "", T 0). Settled funding and open interest have no stream at Binance and are left out.
     """
     return [msgspec.json.encode(payload) for _, payload in payloads(events, now_ms)]
 
@@ -64,6 +63,8 @@ def payloads(events: Sequence[Event], now_ms: int) -> list[tuple[str, Payload]]:
                     found.append((f"{name.lower()}@markPrice@1s", payload))
                     marks[key] = payload, new
                 payload |= new
+            case _ if (other := payload_of(event, now_ms)) is not None:
+                found.append(other)
     return found
 
 

@@ -5,6 +5,8 @@ from functools import lru_cache
 from daemon.wire.trouble import check_name
 from rules import instruments
 
+VENUE = "binance"
+
 
 @lru_cache(maxsize=16_384)
 def to_symbol(name: str) -> str:

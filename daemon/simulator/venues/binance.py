@@ -1,4 +1,4 @@
-"""Binance USD-M in the box: routed market streams, the unrouted paths that never deliver, and REST."""
+"""Binance USD-M in the box: its two routes, each silent about the other's streams, the unrouted paths, and REST."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,31 @@ from daemon.clock import Clock
 from daemon.simulator.listings import LISTINGS
 from daemon.simulator.past import End
 from daemon.simulator.subscriptions import Connection
+from daemon.simulator.trading import Listened
 from daemon.simulator.venue import Venue
+from daemon.simulator.venues.binance_statistics import Statistics
 from daemon.simulator.venues.binance_tables import Tables
 from daemon.simulator.world import World
 from daemon.wire import binance_market, binance_rest, binance_server
 from daemon.wire.binance_symbols import to_symbol
+from daemon.wire.binance_trading_server import meaning_of, route_of
 from daemon.wire.control import Unreadable
 from daemon.wire.history import Paid
-from rules.events import Event, FundingRate, Liquidation, OpenInterest
+from rules.events import Event, FundingRate, MarkPrice, OpenInterest, Ticker
 
 _ALL_LIQUIDATIONS = "!forceOrder@arr"
 _ALL_MARKS = ("!markPrice@arr@1s", "!markPrice@arr")
+_ALL_TICKERS = "!bookTicker"
+_OTHER_SPEEDS = ("@depth", "@depth@500ms")  # here at the same speed
 _JSON = "application/json"
 _MARKS_SINCE_MS = 365 * 86_400_000
 
 
 class Binance(Venue):
-    """`/market/ws` and `/market/stream` deliver; `/ws` and `/stream` acknowledge and stay silent, as since 2026-04."""
+    """`/market` and `/public` deliver their own streams; the other's, and all on `/ws` and `/stream`, are acknowledged alone.
+
+    So it is since 2026-04.
+    """
 
     name = "binance"
     stream_path = "/market/ws"
@@ -41,9 +49,9 @@ class Binance(Venue):
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/market/ws", self._market),
-            web.get("/market/ws/{streams:.+}", self._market),
-            web.get("/market/stream", self._combined),
+            web.get("/{route:market|public}/ws", self._single),
+            web.get("/{route:market|public}/ws/{streams:.+}", self._single),
+            web.get("/{route:market|public}/stream", self._combined),
             web.get("/ws", self._unrouted),
             web.get("/ws/{streams:.+}", self._unrouted),
             web.get("/stream", self._unrouted),
@@ -52,16 +60,28 @@ class Binance(Venue):
             web.get(binance_rest.OPEN_INTEREST, self._open_interest),
             web.get(binance_rest.FUNDING_RATE, self._funding_rate),
             *Tables(self.past).routes(),
+            *Statistics(self.world, self.trading, self.clock).routes(),
         ]
 
-    async def _market(self, request: web.Request) -> web.StreamResponse:
-        return await self.converse(request, topics=_named(request.match_info.get("streams", "")))
+    def source_config(self, ws_url: str, rest_url: str) -> dict[str, object]:
+        public = ws_url.removesuffix(self.stream_path) + "/public/ws"
+        return {"ws_url": ws_url, "public_ws_url": public, "rest_url": rest_url}
+
+    async def _single(self, request: web.Request) -> web.StreamResponse:
+        route = request.match_info["route"]
+        return await self.converse(request, topics=_named(request.match_info.get("streams", ""), route))
 
     async def _combined(self, request: web.Request) -> web.StreamResponse:
-        return await self.converse(request, topics=_named(request.query.get("streams", "")), wrapped=True)
+        route = request.match_info["route"]
+        return await self.converse(request, topics=_named(request.query.get("streams", ""), route), wrapped=True)
 
     async def _unrouted(self, request: web.Request) -> web.StreamResponse:
         return await self.converse(request, deaf=True)
+
+    def listened(self) -> Listened:
+        topics = self.subscriptions.clients
+        found = [meaning for topic in topics if (meaning := meaning_of(topic)) is not None]
+        return found + [(Ticker, symbol) for symbol in self._symbols if _ALL_TICKERS in topics]
 
     def frames(self, events: Sequence[Event], now_ms: int) -> list[tuple[str, bytes]]:
         listened = self.subscriptions.clients
@@ -69,13 +89,18 @@ class Binance(Venue):
         for stream, payload in binance_server.payloads(events, now_ms):
             frame = msgspec.json.encode(payload)
             found.append((stream, frame))
-            if payload["e"] == "forceOrder":
-                found.append((_ALL_LIQUIDATIONS, frame))
-            else:
-                found.append((stream.removesuffix("@1s"), frame))  # the same without a speed, here at the same speed
+            match payload["e"]:
+                case "forceOrder":
+                    found.append((_ALL_LIQUIDATIONS, frame))
+                case "markPriceUpdate":
+                    found.append((stream.removesuffix("@1s"), frame))  # the same without a speed, here at the same
+                case "bookTicker":
+                    found.append((_ALL_TICKERS, frame))
+                case "depthUpdate":
+                    found += [(stream.removesuffix("@depth@100ms") + other, frame) for other in _OTHER_SPEEDS]
         for topic in _ALL_MARKS:
             if topic in listened:
-                marks = [event for event in events if not isinstance(event, Liquidation)]
+                marks = [event for event in events if isinstance(event, MarkPrice | FundingRate)]
                 found.append((topic, binance_server.encode_array(marks, now_ms)))
         return found
 
@@ -89,8 +114,10 @@ class Binance(Venue):
             await self.reply(connection, [binance_rest.encode_error(2, f"Invalid request: {exc}")])
             return
         match request.method:
-            case "subscribe":  # an unknown stream is acknowledged like a good one
-                self.subscriptions.add(connection, request.topics)
+            case "subscribe":  # an unknown stream, or one of the other route, is acknowledged like a good one
+                route = connection.route
+                self.subscriptions.add(connection, [topic for topic in request.topics if route_of(topic) == route])
+                connection.topics.update(request.topics)
             case "unsubscribe":
                 self.subscriptions.remove(connection, request.topics)
             case "list":
@@ -154,5 +181,5 @@ class Binance(Venue):
         return web.Response(body=binance_rest.encode_error(-1121, "Invalid symbol."), content_type=_JSON, status=400)
 
 
-def _named(streams: str) -> list[str]:
-    return [stream for stream in streams.split("/") if stream]
+def _named(streams: str, route: str) -> list[str]:
+    return [stream for stream in streams.split("/") if stream and route_of(stream) == route]
