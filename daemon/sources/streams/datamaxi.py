@@ -1,4 +1,6 @@
-"""DataMaxi+: the funding rates of many venues over one stream, with a key."""
+"""DataMaxi+: the funding rates and the liquidations of many venues, each over one stream, with a key."""
+
+from collections.abc import Sequence
 
 from daemon.sources.base import Context, Feed
 from daemon.sources.configs import DataMaxi as Config
@@ -8,7 +10,7 @@ from daemon.sources.sieve import Sieve
 from daemon.sources.stream import Stream
 from daemon.upstream.limits import Budget
 from daemon.wire import datamaxi as wire
-from rules.events import FundingRate
+from rules.events import Event, FundingRate, Liquidation
 from rules.selection import Selection
 
 NAME = "datamaxi"
@@ -16,37 +18,55 @@ BUDGET = Budget(weight=10, per_s=1)
 
 
 def build(config: Config, context: Context, *, timing: Timing | None = None) -> list[Feed]:
-    """The stream, if funding of any of its venues is wanted."""
-    if not any(context.wanted.any_of((FundingRate,), venue=venue) for venue in config.exchanges):
-        return []
+    """A stream for each of the two that is wanted of any of its venues."""
+    beside = f"{config.ws_url.rpartition('/')[0]}/{wire.LIQUIDATION_PATH.rpartition('/')[2]}"
+    streams: tuple[tuple[str, type[Event], str, Sequence[str]], ...] = (
+        ("datamaxi.funding", FundingRate, config.ws_url, config.exchanges),
+        ("datamaxi.liquidations", Liquidation, config.liquidation_url or beside, _closers(config, context)),
+    )
+    return [
+        _stream(name, kind, url, venues, config, context, timing or Timing())
+        for name, kind, url, venues in streams
+        if any(context.wanted.any_of((kind,), venue=venue) for venue in venues)
+    ]
 
+
+def _closers(config: Config, context: Context) -> Sequence[str]:
+    """The venues whose liquidations are asked for: what has a source of its own would be counted twice."""
+    if config.liquidations is not None:
+        return config.liquidations
+    return [venue for venue in config.exchanges if venue not in context.sources]
+
+
+def _stream(
+    name: str, kind: type[Event], url: str, venues: Sequence[str], config: Config, context: Context, timing: Timing
+) -> Stream:
     async def script() -> Script:
-        return await _script(config, context)
+        return await _script(kind, venues, config, context)
 
     key = config.key.get_secret_value()
-    stream = Stream(
-        name="datamaxi.funding",
+    return Stream(
+        name=name,
         venue=NAME,
-        url=config.ws_url,
+        url=url,
         context=context,
-        sieve=Sieve(context.wanted, (FundingRate,), context.once),
+        sieve=Sieve(context.wanted, (kind,), context.once),
         script=script,
-        timing=timing or Timing(),
+        timing=timing,
         headers={wire.KEY_HEADER: key},
         secrets=(key,),
     )
-    return [stream]
 
 
-async def _script(config: Config, context: Context) -> Script:
+async def _script(kind: type[Event], venues: Sequence[str], config: Config, context: Context) -> Script:
     """Ask which pairs there are, and for those that are wanted."""
     key = config.key.get_secret_value()
     client = context.http.client(config.rest_url, budget=BUDGET)
     topics: list[str] = []
     wishes: list[Selection] = []
     listed: set[str] = set()
-    for venue in config.exchanges:
-        which = context.wanted.selection(FundingRate, venue=venue)
+    for venue in venues:
+        which = context.wanted.selection(kind, venue=venue)
         if which is None:
             continue
         body = await client.get(
