@@ -22,8 +22,9 @@ PASSING = (Trade, Ticker, Candle, BookSnapshot, BookUpdate)  # too many to keep,
 class Keeping:
     """Liquidations, settled funding, feed health and coins off their peg are all kept; the rest once in a while."""
 
-    def __init__(self, sample_every_ms: int) -> None:
+    def __init__(self, sample_every_ms: int, *, quotes_every_ms: int = QUOTES_EVERY_MS) -> None:
         self._sample_every_ms = sample_every_ms
+        self._quotes_every_ms = quotes_every_ms
         self._sampled_ms: dict[tuple[type[Event], tuple[str, str]], int] = {}
 
     def keeps(self, event: Event, now_ms: int) -> bool:
@@ -40,7 +41,7 @@ class Keeping:
         last_ms = self._sampled_ms.get(place)
         every_ms = self._sample_every_ms
         if isinstance(event, StablecoinQuote):
-            every_ms = max(every_ms, QUOTES_EVERY_MS)
+            every_ms = max(every_ms, self._quotes_every_ms)
         if last_ms is not None and 0 <= now_ms - last_ms < every_ms:
             return False
         if last_ms is None and len(self._sampled_ms) >= PLACES_MAX:

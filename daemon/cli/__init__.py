@@ -13,6 +13,8 @@ _ROOMS = {  # in the order in which people need them
     "check": "check",
     "test": "test",
     "backtest": "backtest",
+    "import": "importing",
+    "record": "record",
     "fields": "vocabulary",
     "schema": "vocabulary",
     "events": "log",
@@ -21,6 +23,7 @@ _ROOMS = {  # in the order in which people need them
     "sinks": "recipients",
     "keys": "keys",
 }
+_NAMES = {"import": "import_"}  # what Python keeps for itself
 
 
 class Tocsin(click.Group):
@@ -35,7 +38,9 @@ class Tocsin(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _ROOMS:
             return None
-        command: click.Command = getattr(import_module(f"daemon.cli.{_ROOMS[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(
+            import_module(f"daemon.cli.{_ROOMS[cmd_name]}"), _NAMES.get(cmd_name, cmd_name)
+        )
         return command
 
     def resolve_command(

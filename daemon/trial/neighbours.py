@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from rules import units
 from rules.compiled import Ladder, Rule, just_above
+from rules.kinds.expression import ExpressionRule
 from rules.spec import RuleSpec
 
 FACTORS = (0.5, 0.8, 1.0, 1.25, 2.0)
@@ -44,6 +45,8 @@ def said_limits(spec: RuleSpec, rule: Rule) -> str:
 
 def unit_of(spec: RuleSpec) -> Any:
     """How a number of the kind of this rule's limits is said."""
+    if isinstance(spec, ExpressionRule):  # only the value knows its unit, and a change is a fraction by its nature
+        return units.say_percent if (spec.value or "").strip().startswith("change(") else units.say_number
     first = spec.compile().ladder.shown[0]
     for name, field in type(spec).model_fields.items():
         value = getattr(spec, name)
