@@ -123,7 +123,7 @@ def _update(event: BookUpdate) -> Sequence[Event]:
     # a frame has one side, and does not say what it follows
     sides = [("asks", event.asks), ("bids", event.bids)]
     empty = msgspec.structs.replace(event, bids=(), asks=(), follows=None)
-    return [msgspec.structs.replace(empty, **{name: levels}) for name, levels in sides if levels]  # type: ignore[arg-type]
+    return [msgspec.structs.replace(empty, **{name: levels}) for name, levels in sides if levels]
 
 
 def _snapshot(event: BookSnapshot) -> Sequence[Event]:

@@ -81,6 +81,7 @@ class Client:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
+        self._early: list[Any] = []
 
     async def ask(self, message: Any) -> Any:
         """The answer to this."""
@@ -91,6 +92,8 @@ class Client:
         await self.socket.send(message if isinstance(message, (str, bytes)) else json.dumps(message))
 
     async def hear(self) -> Any:
+        if self._early:
+            return self._early.pop(0)
         return json.loads(await asyncio.wait_for(self.socket.recv(), PATIENCE_S))
 
     async def goodbye(self) -> tuple[int, str]:
@@ -101,8 +104,12 @@ class Client:
         return self.socket.close_code, self.socket.close_reason or ""
 
     async def subscribe(self, channel: str, **wanted: str) -> str:
-        """The id of a subscription to Amberdata."""
-        said = await self.ask({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": [channel, wanted]})
+        """The id of a subscription to Amberdata; frames of others that come before it are kept."""
+        await self.say({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": [channel, wanted]})
+        early = []
+        while "params" in (said := await self.hear()):
+            early.append(said)
+        self._early += early
         assert "result" in said, said
         name: str = said["result"]
         return name
