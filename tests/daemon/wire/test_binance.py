@@ -166,8 +166,8 @@ def test_the_combined_path_wraps_the_same_payload() -> None:
     "frame",
     [
         {"e": "24hrTicker", "E": 1, "s": "BTCUSDT", "p": "1", "o": "10311.91"},
-        {"e": "bookTicker", "u": 4, "s": "BNBUSDT", "b": "25.3", "T": 1, "E": 2},
-        {"e": "kline", "E": 1, "s": "BTCUSDT", "k": {"i": "1m"}},
+        {"e": "aggTrade", "a": 4, "s": "BNBUSDT", "p": "25.3", "q": 7, "T": 1, "E": 2},
+        {"e": "continuous_kline", "E": 1, "ps": "BTCUSDT", "k": {"i": "1m"}},
         {"stream": "btcusdt@ticker", "data": {"e": "24hrTicker", "o": "10311.91"}},
     ],
 )

@@ -37,6 +37,7 @@ VENUES = ("binance-futures", "bybit", "okex-swap", "okex-futures")
 CONTRACTS = {"XRP-USD-230929": okx.Contract(10.0, is_inverse=True)}
 
 NOT_USED = "a stream that we do not use"
+BINANCE_TRADING = "compared in test_binance_recordings"
 TRADING = "trades, best prices and books: compared in test_trading_recordings"
 BEFORE_V5 = "retired: Bybit's API before v5"
 BEFORE_OKX_V5 = "retired: OKX's API v3"
@@ -44,11 +45,11 @@ BEFORE_OKX_V5 = "retired: OKX's API v3"
 SKIPPED_FORMATS: dict[tuple[str, str], str] = {
     ("binance-futures", "aggTrade"): NOT_USED,
     ("binance-futures", "ticker"): NOT_USED,
-    ("binance-futures", "trade"): NOT_USED,
-    ("binance-futures", "depth"): NOT_USED,
+    ("binance-futures", "trade"): BINANCE_TRADING,
+    ("binance-futures", "depth"): BINANCE_TRADING,
     ("binance-futures", "depthSnapshot"): "made by the recorder, no stream of Binance",
     ("binance-futures", "openInterest"): "made by the recorder from REST: Binance has no stream of it",
-    ("binance-futures", "bookTicker"): NOT_USED,
+    ("binance-futures", "bookTicker"): BINANCE_TRADING,
     ("bybit", "answer"): "an acknowledgement of the API before v5",
     ("bybit", "instrument_info"): BEFORE_V5,
     ("bybit", "orderBookL2_25"): BEFORE_V5,
@@ -302,7 +303,8 @@ EVENTS_OF = {
     "market_data_json/liquidation_stream.json": (binance, ["Liquidation"]),
     "market_data_json/mark_price_stream.json": (binance, ["MarkPrice", "FundingRate"]),
     "market_data_json/ticker_stream.json": (binance, []),
-    "market_data_json/kline_stream_open.json": (binance, []),
+    "market_data_json/kline_stream_open.json": (binance, ["Candle"]),
+    "market_data_json/agg_trade_stream.json": (binance, []),
     "bybit/test_data/ws_ticker_linear.json": (bybit, ["MarkPrice", "FundingRate", "OpenInterest", "Ticker"]),
     "bybit/test_data/ws_account_order.json": (bybit, []),
     "bybit/test_data/ws_orderbook_snapshot.json": (bybit, ["BookSnapshot"]),
