@@ -18,6 +18,7 @@ _ROOMS = {  # in the order in which people need them
     "fields": "vocabulary",
     "schema": "vocabulary",
     "events": "log",
+    "explain": "explain",
     "status": "status",
     "outbox": "outbox",
     "sinks": "recipients",

@@ -1,6 +1,6 @@
 """The same rule with its limits nearer or farther: what another threshold would have said."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 import msgspec
@@ -13,7 +13,7 @@ from rules.kinds.expression import ExpressionRule
 from rules.spec import RuleSpec
 
 FACTORS = (0.5, 0.8, 1.0, 1.25, 2.0)
-_UNITS = {units.fraction: units.say_percent, units.money: units.say_money}
+_UNITS: dict[Any, Callable[[float], str]] = {units.fraction: units.say_percent, units.money: units.say_money}
 
 
 def scaled(rule: Rule, factor: float) -> Rule | None:
@@ -43,7 +43,7 @@ def said_limits(spec: RuleSpec, rule: Rule) -> str:
     return " / ".join(say(limit) for limit in rule.ladder.shown if limit is not None) or "-"
 
 
-def unit_of(spec: RuleSpec) -> Any:
+def unit_of(spec: RuleSpec) -> Callable[[float], str]:
     """How a number of the kind of this rule's limits is said."""
     if isinstance(spec, ExpressionRule):  # only the value knows its unit, and a change is a fraction by its nature
         return units.say_percent if (spec.value or "").strip().startswith("change(") else units.say_number

@@ -1,0 +1,20 @@
+"""What the database knows of one rule: its latest changes, and what became of the messages about them."""
+
+from storage import statements as say
+from storage.database import Database
+from storage.listing import Entry, to_entry
+from storage.log import LoggedTransition, to_transition
+
+
+async def transitions_of(database: Database, rule_id: str, *, limit: int = 10) -> list[LoggedTransition]:
+    """The newest changes of a rule's alerts, newest first."""
+    async with database.reader() as connection:
+        rows = await connection.execute(say.transitions_of_rule, {"the_rule": rule_id, "the_limit": limit})
+        return [to_transition(row) for row in rows]
+
+
+async def messages_of(database: Database, rule_id: str, *, limit: int = 10) -> list[Entry]:
+    """The newest messages about a rule's alerts, newest first, also those that were not sent."""
+    async with database.reader() as connection:
+        rows = await connection.execute(say.outbox_of_rule, {"the_rule": rule_id, "the_limit": limit})
+        return [to_entry(row) for row in rows]
