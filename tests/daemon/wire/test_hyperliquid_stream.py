@@ -19,8 +19,12 @@ CONTEXT: dict[str, Any] = {
 }  # fmt: skip
 
 
-def frame(coin: str = "MOODENG", **changes: object) -> bytes:
-    return json.dumps({"channel": "activeAssetCtx", "data": {"coin": coin, "ctx": {**CONTEXT, **changes}}}).encode()
+def changed(changes: dict[str, object], coin: str = "MOODENG") -> bytes:
+    return json.dumps({"channel": "activeAssetCtx", "data": {"coin": coin, "ctx": CONTEXT | changes}}).encode()
+
+
+def frame(coin: str = "MOODENG") -> bytes:
+    return changed({}, coin)
 
 
 def read(data: bytes, decoder: wire.Decoder | None = None, at_ms: int = NOW) -> list[Event]:
@@ -68,7 +72,7 @@ def test_a_thousand_pepe_are_named_as_such() -> None:
 
 @pytest.mark.parametrize("missing", ["markPx", "funding", "openInterest", "oraclePx"])
 def test_a_number_that_is_null_is_left_out_and_the_rest_is_told(missing: str) -> None:
-    events = read(frame(**{missing: None}))
+    events = read(changed({missing: None}))
 
     assert (3 if missing == "oraclePx" else 2) == len(events)
 
