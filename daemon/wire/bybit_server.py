@@ -5,11 +5,23 @@ from collections.abc import Sequence
 import msgspec
 
 from daemon.wire.bybit_symbols import from_symbol
+from daemon.wire.bybit_trading_server import add_trade, book_frame, candle_frame, prices_part
 from daemon.wire.control import Unreadable
 from daemon.wire.numbers import plain
 from daemon.wire.request import Method, Request
 from daemon.wire.trouble import brief
-from rules.events import Event, FundingRate, Liquidation, MarkPrice, OpenInterest
+from rules.events import (
+    BookSnapshot,
+    BookUpdate,
+    Candle,
+    Event,
+    FundingRate,
+    Liquidation,
+    MarkPrice,
+    OpenInterest,
+    Ticker,
+    Trade,
+)
 
 _METHODS: dict[str, Method] = {"subscribe": "subscribe", "unsubscribe": "unsubscribe", "ping": "ping"}
 _CONN_ID = "cejreaspqfm9se7usbrg-2xh"
@@ -33,7 +45,8 @@ class Encoder:
         self._tickers: dict[str, Payload] = {}
 
     def encode(self, events: Sequence[Event], now_ms: int) -> list[bytes]:
-        """Events of one symbol and time share a ticker frame; neighbouring liquidations of one symbol share a batch.
+        """Events of one symbol and time share a ticker frame; neighbouring liquidations of one symbol share a batch,
+        and so do trades.
 
         Settled funding has no stream at Bybit and is left out.
         """
@@ -43,7 +56,13 @@ class Encoder:
             match event:
                 case Liquidation():
                     self._add_liquidation(frames, event, now_ms)
-                case MarkPrice() | OpenInterest() | FundingRate(is_settled=False):
+                case Trade():
+                    add_trade(frames, event, now_ms)
+                case BookSnapshot() | BookUpdate():
+                    frames.append(book_frame(event))
+                case Candle():
+                    frames.append(candle_frame(event, now_ms))
+                case MarkPrice() | OpenInterest() | FundingRate(is_settled=False) | Ticker():
                     key, part = (event.symbol, event.at_ms), _part(event)
                     change = changes.get(key)
                     if change is None or change.keys() & part.keys():
@@ -67,7 +86,7 @@ class Encoder:
 
     def _finished(self, frame: Payload) -> Payload:
         data = frame["data"]
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or "type" in frame:  # no ticker
             return frame
         known = self._tickers.get(data["symbol"])
         self._tickers[data["symbol"]] = {**(known or {}), **data}
@@ -93,7 +112,9 @@ def encode(events: Sequence[Event], now_ms: int) -> list[bytes]:
     return Encoder().encode(events, now_ms)
 
 
-def _part(event: MarkPrice | OpenInterest | FundingRate) -> Payload:
+def _part(event: MarkPrice | OpenInterest | FundingRate | Ticker) -> Payload:
+    if isinstance(event, Ticker):
+        return prices_part(event)
     if isinstance(event, MarkPrice):
         index = "" if event.index_price is None else plain(event.index_price)
         return {"markPrice": plain(event.price), "indexPrice": index}

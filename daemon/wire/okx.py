@@ -15,11 +15,13 @@ import msgspec
 
 from daemon.wire.control import Accepted, Control, Ignored, Pong, Rejected, Unreadable
 from daemon.wire.numbers import DOLLARS, number, positive, whole
+from daemon.wire.okx_contracts import INSTRUMENTS as INSTRUMENTS
 from daemon.wire.okx_contracts import Contract as Contract
 from daemon.wire.okx_contracts import contract_of
 from daemon.wire.okx_contracts import decode_instruments as decode_instruments
 from daemon.wire.okx_contracts import encode_instruments as encode_instruments
 from daemon.wire.okx_contracts import from_symbol as from_symbol
+from daemon.wire.okx_contracts import named as named
 from daemon.wire.okx_contracts import to_symbol as to_symbol
 from daemon.wire.okx_requests import funding_topic as funding_topic
 from daemon.wire.okx_requests import instruments_topic as instruments_topic

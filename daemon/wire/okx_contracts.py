@@ -5,6 +5,7 @@ two share a coin and differ by the price, so sizes are kept by the exact instId 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
@@ -23,6 +24,13 @@ class Contract(msgspec.Struct, frozen=True, gc=False):
 
     size: float
     is_inverse: bool = False
+
+
+@lru_cache(maxsize=1_024)
+def ratio_of(size: float) -> tuple[float, float]:
+    """A size as a fraction of whole numbers: 57 contracts of 0.01 are 57 * 1 / 100, where 57 * 0.01 is not 0.57."""
+    above, below = Decimal(repr(size)).as_integer_ratio()
+    return float(above), float(below)
 
 
 class InstrumentRow(msgspec.Struct, gc=False, rename="camel"):
@@ -62,6 +70,17 @@ def from_symbol(symbol: str) -> str:
     elif len(expiry) == 8 and expiry.isdigit():
         expiry = expiry[2:]
     return f"{instrument.base}-{instrument.quote}-{expiry}"
+
+
+def named(inst_ids: Iterable[str]) -> list[str]:
+    """Our names of instruments; those that we cannot name are left out."""
+    names = []
+    for inst_id in inst_ids:
+        try:
+            names.append(to_symbol(inst_id))
+        except ValueError:
+            continue
+    return names
 
 
 def contract_of(inst_id: str, ct_val: str, ct_mult: str, ct_type: str) -> tuple[str, Contract] | None:

@@ -8,6 +8,7 @@ from daemon.wire.control import Unreadable
 from daemon.wire.numbers import plain
 from daemon.wire.okx_contracts import Contract, from_symbol, inst_type, instrument_rows
 from daemon.wire.okx_requests import arg_of, topic_of
+from daemon.wire.okx_trading_server import trading_frame
 from daemon.wire.request import Method, Request
 from daemon.wire.trouble import brief
 from rules.events import Event, FundingRate, Liquidation, MarkPrice, OpenInterest
@@ -38,7 +39,7 @@ def encode(events: Sequence[Event], now_ms: int, contracts: Mapping[str, Contrac
     """One frame an event; settled funding shares the row of the prediction that follows it, as at OKX.
 
     A prediction without its time of settlement cannot be written and is left out. `contracts` (by instId) says how to
-    count liquidations; one that is missing raises KeyError.
+    count liquidations and trading; one that is missing raises KeyError.
     """
     frames: list[Payload] = []
     funding: dict[str, Payload] = {}
@@ -63,6 +64,10 @@ def encode(events: Sequence[Event], now_ms: int, contracts: Mapping[str, Contrac
                 else:
                     waiting |= _predicted(event)
                     waiting["ts"] = str(event.at_ms)
+            case _:
+                frame = trading_frame(event, contracts or {})
+                if frame is not None:
+                    frames.append(frame)
     return [msgspec.json.encode(frame) for frame in frames]
 
 

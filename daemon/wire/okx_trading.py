@@ -14,7 +14,7 @@ from math import inf, isfinite
 import msgspec
 
 from daemon.wire.control import Unreadable
-from daemon.wire.okx_contracts import Contract, from_symbol, to_symbol
+from daemon.wire.okx_contracts import Contract, from_symbol, ratio_of, to_symbol
 from daemon.wire.trouble import LONGEST_NAME
 from rules.events import BookSnapshot, BookUpdate, Candle, Event, Levels, Taker, Ticker, Trade
 
@@ -117,7 +117,8 @@ def decode_trades(frame: bytes, received_ms: int, contracts: Contracts) -> tuple
 def _trade(row: _Trade, received_ms: int, contracts: Contracts) -> Trade:
     name, price = row.inst_id, row.px
     contract = contracts.get(name) or _unknown(name)
-    amount = row.sz * contract.size
+    times, over = ratio_of(contract.size)
+    amount = row.sz * times / over
     if not (0.0 < price < inf and 0.0 < amount < inf):
         raise ValueError(f"a trade of {name} has no size or no price")
     taker = _TAKERS.get(row.side)
@@ -148,24 +149,24 @@ def decode_tickers(frame: bytes, received_ms: int, contracts: Contracts) -> tupl
 
 def _ticker(row: _Best, received_ms: int, contracts: Contracts) -> Ticker:
     contract = contracts.get(row.inst_id) or _unknown(row.inst_id)
-    size, is_inverse = contract.size, contract.is_inverse
+    times, over = ratio_of(contract.size)
     bid, bid_contracts, ask, ask_contracts = row.bid_px, row.bid_sz, row.ask_px, row.ask_sz
     last, last_contracts = row.last, row.last_sz
     if not isfinite(bid + bid_contracts + ask + ask_contracts + last + last_contracts):
         raise ValueError(f"the ticker of {row.inst_id} holds what is no number")
-    if is_inverse:  # contracts are dollars, and dollars are coins by the price
-        bid_contracts /= bid or inf
-        ask_contracts /= ask or inf
-        last_contracts /= last or inf
+    bid_size, ask_size = bid_contracts * times / over, ask_contracts * times / over
+    last_size = last_contracts * times / over
+    if contract.is_inverse:  # dollars are coins by the price
+        bid_size, ask_size, last_size = bid_size / (bid or inf), ask_size / (ask or inf), last_size / (last or inf)
     return Ticker(
         venue=VENUE,
         symbol=to_symbol(row.inst_id),
         bid=bid or None,
         ask=ask or None,
-        bid_quantity=bid_contracts * size or None,
-        ask_quantity=ask_contracts * size or None,
+        bid_quantity=bid_size or None,
+        ask_quantity=ask_size or None,
         last=last or None,
-        last_quantity=last_contracts * size or None,
+        last_quantity=last_size or None,
         at_ms=row.ts,
         received_ms=received_ms,
     )
@@ -208,10 +209,10 @@ def decode_books(frame: bytes, received_ms: int, contracts: Contracts) -> tuple[
 
 
 def _in_coins(levels: list[_Level], contract: Contract) -> Levels:
-    size = contract.size
+    times, over = ratio_of(contract.size)
     if contract.is_inverse:
-        return tuple([(level.price, level.contracts * size / level.price) for level in levels])
-    return tuple([(level.price, level.contracts * size) for level in levels])
+        return tuple([(level.price, level.contracts * times / over / level.price) for level in levels])
+    return tuple([(level.price, level.contracts * times / over) for level in levels])
 
 
 def decode_candles(frame: bytes, received_ms: int, contracts: Contracts) -> tuple[Event, ...]:

@@ -1,4 +1,4 @@
-"""Bybit v5 linear in the box: tickers as a snapshot and deltas, liquidations in batches, and REST."""
+"""Bybit v5 linear in the box: tickers and books as a snapshot and deltas, trades, candles, liquidations, and REST."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,22 @@ from aiohttp import web
 from daemon.clock import Clock
 from daemon.simulator.listings import LISTINGS
 from daemon.simulator.subscriptions import Connection
+from daemon.simulator.trading import Listened
 from daemon.simulator.venue import Venue
 from daemon.simulator.venues.asked import said
 from daemon.simulator.venues.bybit_tables import Tables
 from daemon.simulator.world import World
 from daemon.wire import bybit_market, bybit_rest, bybit_server
 from daemon.wire.bybit_symbols import from_symbol, to_symbol
+from daemon.wire.bybit_trading import BOOK_LEVELS
 from daemon.wire.control import Unreadable
 from daemon.wire.history import Paid
-from rules.events import Event, Liquidation
+from rules.events import BookUpdate, Candle, Event, Liquidation, Ticker, Trade
 
 _BATCH_MS = 500
 _TOPIC_STARTS = len('{"topic":"')
+_BOOK = f"orderbook.{BOOK_LEVELS}"
+_TRADING: dict[str, type[Event]] = {"tickers": Ticker, "publicTrade": Trade, "kline.1": Candle, _BOOK: BookUpdate}
 
 
 class Bybit(Venue):
@@ -90,6 +94,10 @@ class Bybit(Venue):
         category: bybit_market.Category = "inverse" if listing.is_inverse else "linear"
         return said(bybit_market.encode_funding_history(query["symbol"], rows, self.clock(), category))
 
+    def listened(self) -> Listened:
+        topics = (topic.rpartition(".") for topic in self.subscriptions.topics)
+        return [(_TRADING[kind], to_symbol(name)) for kind, _, name in topics if kind in _TRADING]
+
     def gather(self, events: list[Event], now_ms: int) -> list[Event]:
         forced = [event for event in events if isinstance(event, Liquidation)]
         if forced and not self._batch:
@@ -130,10 +138,24 @@ class Bybit(Venue):
         elif request.method == "subscribe":
             new = [topic for topic in request.topics if topic not in connection.topics]
             self.subscriptions.add(connection, new)
-            tickers = [topic.removeprefix("tickers.") for topic in new if topic.startswith("tickers.")]
-            snapshots = [self._encoder.snapshot(to_symbol(name), self.clock()) for name in tickers]
-            await self.push(connection, [frame for frame in snapshots if frame is not None])
+            await self.push(connection, self._greeting(new))
+
+    def _greeting(self, topics: Sequence[str]) -> list[bytes]:
+        """What a newcomer to these topics gets at once: whole tickers and whole books."""
+        frames: list[bytes] = []
+        now_ms = self.clock()
+        for topic in topics:
+            kind, _, name = topic.rpartition(".")
+            symbol = to_symbol(name)
+            if kind == "tickers":
+                if (prices := self.trading.ticker(symbol, now_ms)) is not None:
+                    self._encoder.encode([prices], now_ms)
+                if (snapshot := self._encoder.snapshot(symbol, now_ms)) is not None:
+                    frames.append(snapshot)
+            elif kind == _BOOK and (book := self.trading.book(symbol, now_ms, BOOK_LEVELS)) is not None:
+                frames += bybit_server.encode([book], now_ms)
+        return frames
 
     def _exists(self, topic: str) -> bool:
-        kind, _, name = topic.partition(".")
-        return kind in ("tickers", "allLiquidation") and name in self._names
+        kind, _, name = topic.rpartition(".")
+        return (kind in _TRADING or kind == "allLiquidation") and name in self._names

@@ -1,7 +1,8 @@
-"""What Bybit in the box answers about inverse contracts, and about the past of all."""
+"""What Bybit in the box answers about inverse contracts, about the past of all, and about accounts."""
 
 from aiohttp import web
 
+from daemon.simulator.accounts import Accounts
 from daemon.simulator.listings import INVERSE, LISTINGS, Listing
 from daemon.simulator.past import Past
 from daemon.simulator.queries import count, moment
@@ -9,6 +10,7 @@ from daemon.simulator.quoted import HOUR_MS
 from daemon.simulator.venues.asked import said
 from daemon.simulator.world import World
 from daemon.wire import bybit_market as wire
+from daemon.wire import bybit_rest
 from daemon.wire.bybit_symbols import from_symbol
 
 _MINUTE_MS = 60_000
@@ -28,6 +30,7 @@ class Tables:
 
     def __init__(self, world: World, past: Past) -> None:
         self._world, self._past = world, past
+        self._accounts = Accounts(world, "bybit")
         self.linear = {from_symbol(listing.symbol): listing for listing in LISTINGS if listing.venue == "bybit"}
         self.inverse = {from_symbol(listing.symbol): listing for listing in INVERSE if listing.venue == "bybit"}
 
@@ -37,6 +40,8 @@ class Tables:
             web.get(wire.KLINE, self._klines),
             web.get(wire.MARK_KLINE, self._klines),
             web.get(wire.OPEN_INTEREST, self._interest),
+            web.get(bybit_rest.ACCOUNT_RATIO, self._ratios),
+            web.get(bybit_rest.INSURANCE, self._insurance),
         ]
 
     @staticmethod
@@ -108,6 +113,19 @@ class Tables:
         cursor = str(points[0].at_ms - 1) if len(points) == limit else ""
         category: wire.Category = "inverse" if listing.is_inverse else "linear"
         return said(wire.encode_interest_history(query["symbol"], points, self._past.now_ms, category, cursor))
+
+    async def _ratios(self, request: web.Request) -> web.Response:
+        listing = self.listing(request)
+        if listing is None or request.query.get("period") != bybit_rest.RATIO_PERIOD:
+            return self.refused("Symbol Invalid" if listing is None else "Invalid period!")
+        rows = count(request.query.get("limit"), usual=50, most=500)
+        events = self._accounts.ratios(listing.symbol, rows)
+        return said(bybit_rest.encode_account_ratio(events, self._past.now_ms))
+
+    async def _insurance(self, request: web.Request) -> web.Response:
+        coin = request.query.get("coin")
+        funds = [fund for fund in self._accounts.funds() if coin in (None, fund.coin)]
+        return said(bybit_rest.encode_insurance(funds, self._past.now_ms))
 
     def refused(self, why: str) -> web.Response:
         """With status 200, as Bybit does."""

@@ -8,6 +8,7 @@ from daemon.clock import Clock
 from daemon.simulator.listings import LISTINGS
 from daemon.simulator.queries import moment
 from daemon.simulator.subscriptions import Connection
+from daemon.simulator.trading import Listened
 from daemon.simulator.venue import Venue
 from daemon.simulator.venues.okx_tables import Tables, refused
 from daemon.simulator.world import World
@@ -15,13 +16,15 @@ from daemon.wire import okx_market, okx_server
 from daemon.wire.control import Unreadable
 from daemon.wire.history import Paid
 from daemon.wire.okx_contracts import INSTRUMENTS, Contract, encode_instruments, from_symbol, to_symbol
-from rules.events import Event, FundingRate, MarkPrice, OpenInterest
+from rules.events import BookUpdate, Candle, Event, FundingRate, MarkPrice, OpenInterest, Ticker, Trade
 
 _PER_INSTRUMENT: dict[str, type[Event]] = {
     "funding-rate": FundingRate,
     "mark-price": MarkPrice,
     "open-interest": OpenInterest,
 }
+_TRADING: dict[str, type[Event]] = {"trades": Trade, "tickers": Ticker, "books": BookUpdate}
+_CANDLES = "candle1m"  # on /business only
 _JSON = "application/json"
 _PER_TYPE = ("liquidation-orders", "instruments")
 _NO_REQUEST = '{"event":"error","code":"60012","msg":"Invalid request: %s","connId":"a4d3ae55"}'
@@ -46,6 +49,7 @@ class Okx(Venue):
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/ws/v5/public", self._public),
+            web.get("/ws/v5/business", self._business),
             web.get(INSTRUMENTS, self._instruments),
             web.get(okx_market.FUNDING_HISTORY, self._funding_history),
             *self._tables.routes(),
@@ -58,6 +62,14 @@ class Okx(Venue):
 
     async def _public(self, request: web.Request) -> web.StreamResponse:
         return await self.converse(request)
+
+    async def _business(self, request: web.Request) -> web.StreamResponse:
+        return await self.converse(request)
+
+    def listened(self) -> Listened:
+        topics = (topic.partition(":") for topic in self.subscriptions.topics)
+        kinds: dict[str, type[Event]] = {**_TRADING, _CANDLES: Candle}
+        return [(kinds[channel], to_symbol(name)) for channel, _, name in topics if channel in kinds]
 
     async def _instruments(self, request: web.Request) -> web.Response:
         return web.Response(body=encode_instruments(self.contracts), content_type=_JSON)
@@ -92,7 +104,8 @@ class Okx(Venue):
             known = request.method == "ping"
             await self.reply(connection, okx_server.acknowledge(request) if known else [_NO_REQUEST % "unknown op"])
             return
-        good = [topic for topic in request.topics if self._exists(topic)]
+        is_business = connection.path.endswith("/business")
+        good = [topic for topic in request.topics if self._exists(topic, is_business)]
         bad = [topic for topic in request.topics if topic not in good]
         await self.reply(connection, okx_server.refuse(request, bad) + okx_server.acknowledge(request, good))
         if request.method == "unsubscribe":
@@ -113,13 +126,21 @@ class Okx(Venue):
                 event = self.latest.get((kind, (self.name, to_symbol(target))))
                 if event is not None:
                     frames += okx_server.encode([event], self.clock(), self.contracts)
+            elif channel in ("tickers", "books"):
+                now_ms, symbol = self.clock(), to_symbol(target)
+                told: Event | None = self.trading.ticker(symbol, now_ms)
+                if channel == "books":
+                    told = self.trading.book(symbol, now_ms)
+                frames += okx_server.encode([told] if told is not None else [], now_ms, self.contracts)
         return frames
 
-    def _exists(self, topic: str) -> bool:
+    def _exists(self, topic: str, is_business: bool) -> bool:
         channel, _, target = topic.partition(":")
+        if is_business or channel == _CANDLES:
+            return is_business and channel == _CANDLES and target in self.contracts
         if channel in _PER_TYPE:
             return target == "SWAP"
-        return channel in _PER_INSTRUMENT and target in self.contracts
+        return (channel in _PER_INSTRUMENT or channel in _TRADING) and target in self.contracts
 
 
 def _topic(frame: bytes) -> str:

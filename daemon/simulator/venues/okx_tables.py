@@ -1,4 +1,4 @@
-"""What OKX in the box answers about all swaps at once, about their past, and about positions that were closed."""
+"""What OKX in the box answers about all swaps at once, their past, positions that were closed, and accounts."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from daemon.simulator.accounts import Accounts
 from daemon.simulator.listings import INVERSE, LISTINGS, Listing
 from daemon.simulator.past import Past
 from daemon.simulator.queries import count, moment
@@ -13,6 +14,7 @@ from daemon.simulator.quoted import HOUR_MS
 from daemon.simulator.venues.asked import said
 from daemon.simulator.world import World
 from daemon.wire import okx_market as wire
+from daemon.wire import okx_rest
 from daemon.wire.okx_contracts import Contract, from_symbol
 from rules.events import Event, FundingRate, Liquidation, MarkPrice, OpenInterest
 
@@ -34,6 +36,7 @@ class Tables:
 
     def __init__(self, world: World, past: Past, latest: Latest, contracts: Mapping[str, Contract]) -> None:
         self._world, self._past, self._latest, self._contracts = world, past, latest, contracts
+        self._accounts = Accounts(world, "okx")
         mine = [listing for listing in (*LISTINGS, *INVERSE) if listing.venue == "okx"]
         self.listings = {from_symbol(listing.symbol): listing for listing in mine}
         self._forced: deque[Liquidation] = deque(maxlen=_REMEMBERED)
@@ -51,6 +54,8 @@ class Tables:
             web.get(wire.HISTORY_MARKS, self._candles),
             web.get(wire.INTEREST_HISTORY, self._interest_history),
             web.get(wire.LIQUIDATIONS, self._liquidations),
+            web.get(okx_rest.ACCOUNT_RATIO, self._ratios),
+            web.get(okx_rest.INSURANCE, self._insurance),
         ]
 
     def note(self, events: Iterable[Event]) -> None:
@@ -165,6 +170,23 @@ class Tables:
             if event.symbol == f"{underlying}-PERP" and (after is None or event.at_ms < after)
         ]
         return said(wire.encode_liquidations(found[-limit:], self._contracts, self._past.now_ms))
+
+    async def _ratios(self, request: web.Request) -> web.Response:
+        listing = self.listings.get(request.query.get("instId", ""))
+        if listing is None or request.query.get("period", "5m") != okx_rest.RATIO_PERIOD:
+            return refused("51001" if listing is None else "51000", "Parameter instId or period error")
+        rows = count(request.query.get("limit"), usual=100, most=100)
+        return said(okx_rest.encode_account_ratio(self._accounts.ratios(listing.symbol, rows)))
+
+    async def _insurance(self, request: web.Request) -> web.Response:
+        """A family settles in its coin if it is quoted in USD, in its quote otherwise."""
+        family = request.query.get("instFamily", "")
+        base, _, quote = family.partition("-")
+        funds = self._accounts.funds()
+        mine = [fund for fund in funds if fund.coin == (base if quote == "USD" else quote)]
+        if not mine:
+            return refused("51000", "Parameter instFamily error")
+        return said(okx_rest.encode_insurance(family, mine, sum(fund.amount_usd or 0.0 for fund in funds)))
 
 
 def refused(code: str, why: str) -> web.Response:
