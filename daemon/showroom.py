@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from daemon.bus import Mailbox
 from daemon.clock import Clock
 from daemon.config.model import Config
+from daemon.demand import Lease
+from daemon.server.dialects.serve import Dialects
 from daemon.server.limits import Limits
 from daemon.server.sources import Sources
 from daemon.server.topics import Hub
@@ -43,10 +45,11 @@ REMEMBERED: Mapping[type[Event], int] = {  # how far back a restart reads, so th
 class Showroom:
     """The views and their fan-out; `run` keeps them moving."""
 
-    def __init__(self, views: Views, hub: Hub, sources: Sources) -> None:
+    def __init__(self, views: Views, hub: Hub, sources: Sources, dialects: Dialects) -> None:
         self.views = views
         self.hub = hub
         self.sources = sources
+        self.dialects = dialects
 
     @property
     def wishes(self) -> frozenset[Wish]:
@@ -79,15 +82,18 @@ class Showroom:
 
 
 @asynccontextmanager
-async def opened(config: Config, http: Http, clock: Clock) -> AsyncIterator[Showroom]:
-    """The showroom, with a cache and a hub that end with it."""
+async def opened(
+    config: Config, http: Http, clock: Clock, want: Callable[[Iterable[Wish]], Lease]
+) -> AsyncIterator[Showroom]:
+    """The showroom, with a cache and a hub that end with it. `want`: how clients' wishes become ours."""
     async with Cache(clock) as cache:
         market = Market(http, cache, _market_config(config), clock)
         views = Views()
         live = frozenset(coin.upper() for coin in config.server.live)
         sources = Sources(market=market, views=views, clock=clock, label=config.label, live=live)
-        async with Hub([Endpoint(spec, sources) for spec in SPECS], limits(config), clock) as hub:
-            yield Showroom(views, hub, sources)
+        hub = Hub([Endpoint(spec, sources) for spec in SPECS], limits(config), clock)
+        async with hub, Dialects(hub, sources, want) as dialects:
+            yield Showroom(views, hub, sources, dialects)
 
 
 def limits(config: Config) -> Limits:

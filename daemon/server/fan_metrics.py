@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from daemon.server.dialects.desk import Desk
 from daemon.server.topics import Hub
 
 BOUNDS = (
@@ -12,13 +13,21 @@ BOUNDS = (
 )  # fmt: skip
 
 
-def fan_metrics(hub: Hub) -> Iterator[Metric]:
-    """Clients by endpoint, never by parameters: their number has no bound."""
+def fan_metrics(hub: Hub, dialects: Desk) -> Iterator[Metric]:
+    """Clients by endpoint and subscriptions by channel, never by parameters: their number has no bound."""
     counters, limits = hub.counters, hub.limits
     clients = GaugeMetricFamily("tocsin_ws_clients", "Clients by endpoint", labels=["path"])
     for path, count in hub.clients_by_path().items():
         clients.add_metric([path], count)
+    for path, count in dialects.clients.items():
+        clients.add_metric([path], count)
     yield clients
+    subscriptions = GaugeMetricFamily(
+        "tocsin_ws_subscriptions", "Subscriptions of other services' clients", labels=["channel"]
+    )
+    for channel, count in dialects.subscriptions_by_channel().items():
+        subscriptions.add_metric([channel], count)
+    yield subscriptions
     yield GaugeMetricFamily("tocsin_ws_topics", "Different answers kept", value=hub.topics)
     yield GaugeMetricFamily("tocsin_ws_waiting_bytes", "Bytes that clients have not read yet", value=hub.waiting_bytes)
     bounds = GaugeMetricFamily("tocsin_ws_limit", "Configured bounds (server: in the configuration)", labels=["of"])

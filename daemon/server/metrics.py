@@ -52,7 +52,7 @@ class _Snapshot:
         yield refused
         yield from self._lanes()
         if house.showroom is not None:
-            yield from fan_metrics(house.showroom.hub)
+            yield from fan_metrics(house.showroom.hub, house.showroom.dialects.desk)
 
     def _feeds(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("tocsin_feed_up", "1 while the feed is up", labels=["feed"])

@@ -13,6 +13,8 @@ from daemon.server.access import give_cookies, guard, key_of, login_of, routes
 from daemon.server.api import RESOURCES
 from daemon.server.api import serve as api
 from daemon.server.client import converse
+from daemon.server.dialects.serve import KEY_HEADERS
+from daemon.server.handshake import is_handshake
 from daemon.server.health import health
 from daemon.server.lenient import Lenient
 from daemon.server.metrics import metrics
@@ -38,7 +40,8 @@ class Server:
         self._house = house
         self._config = config
         self.port = config.port
-        app = web.Application(middlewares=[guard(config, house.gate)])
+        dialects = KEY_HEADERS if house.showroom is not None else None
+        app = web.Application(middlewares=[guard(config, house.gate, dialects)])
         app.add_routes(
             [web.get("/healthz", self._health), web.get("/metrics", self._metrics), web.get("/", self._page)]
         )
@@ -48,6 +51,7 @@ class Server:
             app.on_response_prepare.append(give_cookies)
         if house.showroom is not None:
             app.add_routes([web.get(path, self._stream) for path in house.showroom.hub.endpoints])
+            app.add_routes(house.showroom.dialects.routes())
         self._socket: asyncio.Server | None = None
         # whoever connects and asks nothing is let go; aiohttp would keep them for an hour
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=KEEPALIVE_S)
@@ -95,7 +99,9 @@ class Server:
         hub = self._house.showroom.hub
         return await converse(request, hub, hub.endpoints[request.path], key=key_of(request), login=login_of(request))
 
-    async def _page(self, request: web.Request) -> web.Response:
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        if self._house.showroom is not None and is_handshake(request):  # as one of Amberdata's examples does
+            return await self._house.showroom.dialects.amberdata.serve(request)
         return web.Response(text=await page(self._house), content_type="text/html")
 
 
