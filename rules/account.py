@@ -54,8 +54,8 @@ class AccountUpdate(Event, frozen=True, kw_only=True, tag="account_update"):
     IS_PRIVATE: ClassVar[bool] = True
     UNQUOTED: ClassVar[tuple[str, ...]] = ("balances", "position")
     DERIVED: ClassVar[dict[str, tuple[str, str]]] = {
-        "position_id": ("", "the venue's number for the position that changed; empty: none did"),
-        "position_symbol": ("", "its instrument"),
+        "position_id": ("text", "the venue's number for the position that changed; empty: none did"),
+        "position_symbol": ("text", "its instrument"),
         "margin_ratio": ("fraction", "the venue's margin rate of that position; 0 when it is closed"),
     }
 

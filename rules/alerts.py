@@ -1,9 +1,12 @@
 """What a rule has to say: alerts, how they change, and why."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from hashlib import blake2b
 
 import msgspec
+
+ACCOUNT = "account"  # the part of a key that only rules about somebody's own account have
 
 
 class Severity(StrEnum):
@@ -75,6 +78,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     facts: dict[str, object] = {}  # the latest event's fields, and what the kind adds
     template: str | None = None  # the trader's own words, if the rule has any
 
+    @property
+    def is_private(self) -> bool:
+        """Whether it is about somebody's own account: shown only where its rule sends it."""
+        return is_private(self.key)
+
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One change of one alert, with its reason."""
@@ -111,6 +119,11 @@ class AlertState(msgspec.Struct, kw_only=True, gc=False):
     told_ms: int | None = None  # the latest change that was told, for the cooldown
     told_rung: int = 0
     alert: Alert | None = None  # the running episode
+
+
+def is_private(key: Mapping[str, str]) -> bool:
+    """Whether an alert of this key is about somebody's own account: the key of each such rule names it."""
+    return ACCOUNT in key
 
 
 def fingerprint(rule_id: str, key: dict[str, str]) -> str:

@@ -6,6 +6,8 @@ import msgspec
 
 from rules.alerts import Alert
 from rules.kinds import (
+    account,
+    adl,
     basis,
     depeg,
     expression,
@@ -17,6 +19,7 @@ from rules.kinds import (
     liquidation,
     long_short_ratio,
     open_interest_change,
+    order,
     price_change,
 )
 from rules.sentences import Sentences
@@ -44,6 +47,9 @@ KINDS: dict[str, Any] = {
     "long_short_ratio": long_short_ratio,
     "insurance_fund_change": insurance_fund_change,
     "fear_greed": fear_greed,
+    "adl": adl,
+    "order": order,
+    "account": account,
     "expression": expression,
 }
 

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from rules import template, units
-from rules.alerts import Alert, Severity
+from rules.alerts import ACCOUNT, Alert, Severity
 from rules.compiled import Expressed, Rule
 from rules.events import EVENTS
 from rules.expression import catalogue, compile_condition, compile_value
+from rules.kinds.private import WHY
 from rules.kinds.words import limits
 from rules.levels import ladder, order, switch
 from rules.selection import EVERYTHING, Selection
@@ -114,6 +115,11 @@ class ExpressionRule(RuleSpec):
 
     @model_validator(mode="after")
     def _whole(self) -> "ExpressionRule":
+        if EVENTS[self.on].IS_PRIVATE:
+            if self.notify is None:
+                raise ValueError(WHY)
+            if self.by is not None and ACCOUNT not in self.by:
+                raise ValueError(f"accounts are not mixed; by: [{', '.join((ACCOUNT, *self.by))}]")
         if (self.when is None) == (self.value is None):
             raise ValueError(
                 "an expression rule has either a condition or a value; "
@@ -159,7 +165,7 @@ class ExpressionRule(RuleSpec):
             program = compile_value(self.value or "", event, where=self.where, falling=self._falls())
             steps = ladder(self._levels(), strict=True, hysteresis=float(self.hysteresis or 0.0), falling=self._falls())
         places = catalogue(event).kinds
-        default_by = tuple(name for name in ("venue", "symbol", "coin", "feed") if name in places)
+        default_by = tuple(name for name in ("venue", ACCOUNT, "symbol", "coin", "feed") if name in places)
         return Rule(
             **self.common(),
             on=event,

@@ -14,6 +14,9 @@ RIGHT: dict[str, dict[str, Any]] = {
     "depeg": {"coins": ["USDC"]},
     "liquidation": {"symbols": ["BTC"], "window": "1m", "total": "$25m"},
     "feed_health": {},
+    "adl": {"level": 4, "notify": "phone"},
+    "order": {"notify": "phone"},
+    "account": {"coin": "USDT", "below": 500, "notify": "phone"},
     "expression": {"on": "mark_price", "when": "price > 5"},
 }
 EVERY_KIND = pytest.mark.parametrize("kind", [*KINDS])

@@ -54,7 +54,7 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], where: str, part: str) -
 
 @pytest.mark.parametrize("on", [*EVENTS])
 def test_every_event_type_can_be_watched(on: str) -> None:
-    parse({"id": "r", "type": "expression", "on": on, "when": "at_ms > 0"}).compile()
+    parse({"id": "r", "type": "expression", "on": on, "when": "at_ms > 0", "notify": []}).compile()
 
 
 def test_a_condition_fires_and_clears_by_its_own_clear() -> None:
@@ -167,3 +167,12 @@ def test_a_spread_may_be_quoted() -> None:
 )
 def test_the_rule_is_described(fields: dict[str, Any], expected: str) -> None:
     assert expected == describe(parse({"id": "r", **fields}))
+
+
+def test_what_is_private_names_who_is_told_and_keeps_accounts_apart() -> None:
+    private = {"type": "expression", "on": "adl_update", "when": "level >= 4"}
+
+    assert "your own account, and every chat would be told" in wrong(**private)[""]
+    assert "accounts are not mixed; by: [account, symbol]" in wrong(**private, notify="phone", by=["symbol"])[""]
+    assert ("venue", "account", "symbol") == rule(**private, notify="phone").by
+    assert ("account", "side") == rule(**private, notify=[], by=["account", "side"]).by

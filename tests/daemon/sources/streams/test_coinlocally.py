@@ -26,8 +26,12 @@ from tests.daemon.sources.loopback import QUICK, House, Venue, house, supervised
 from tests.daemon.wire.test_coinlocally import ADL, ORDER, UPDATE, packed
 
 KEY = "cl-very-secret-key"
-WANTED = Wanted([(AdlUpdate, None, Selection.of(["BTC"]))])
 Greet = Callable[[Venue, ServerConnection], Awaitable[None]]
+
+
+def wanted() -> Wanted:
+    """What one rule about positions in BTC wants."""
+    return Wanted([(AdlUpdate, None, Selection.of(["BTC"]))])
 
 
 def welcoming(*frames: bytes, then: Greet | None = None) -> Greet:
@@ -67,7 +71,7 @@ async def test_the_secret_is_shown_in_the_header_and_in_the_message(form: str) -
     told = {"key" if form == "apiKey" else "token": SecretStr(KEY)}
     async with (
         Venue(answer, greet=welcoming(packed(ADL)), gate=gate) as venue,
-        house(WANTED) as home,
+        house(wanted()) as home,
         supervised(feed_of(venue, home, **told)),
     ):
         await until(lambda: home.facts != [])
@@ -79,7 +83,7 @@ async def test_the_secret_is_shown_in_the_header_and_in_the_message(form: str) -
 async def test_each_account_is_a_feed_by_its_own_name() -> None:
     accounts = {"main": {"key": KEY}, "hedge": {"token": "another-secret"}}
     config = configs.Coinlocally.model_validate({"accounts": accounts})
-    async with house(WANTED) as home:
+    async with house(wanted()) as home:
         names = [feed.name for feed in coinlocally.build(config, home.context)]
 
     assert ["coinlocally.main", "coinlocally.hedge"] == names
@@ -97,7 +101,7 @@ async def test_every_frame_of_the_account_is_heard() -> None:
     """A rule that wants rows of BTC needs the account's word on which position that is."""
     async with (
         Venue(answer, greet=welcoming(packed(UPDATE), packed(ADL), packed(ORDER))) as venue,
-        house(WANTED) as home,
+        house(wanted()) as home,
     ):
         async with supervised(feed_of(venue, home)):
             await until(lambda: len(home.facts) == 3)
@@ -107,7 +111,7 @@ async def test_every_frame_of_the_account_is_heard() -> None:
 
 
 async def test_pings_carry_our_time_and_pongs_are_life() -> None:
-    async with Venue(answer, greet=welcoming()) as venue, house(WANTED) as home:
+    async with Venue(answer, greet=welcoming()) as venue, house(wanted()) as home:
         feed = feed_of(venue, home, replace(QUICK, ping_every_s=0.02, silence_s=0.5))
         async with supervised(feed):
             await until(lambda: len(venue.heard[0:1] and venue.heard[0]) > 40)
@@ -119,7 +123,7 @@ async def test_pings_carry_our_time_and_pongs_are_life() -> None:
 
 
 async def test_a_silent_venue_is_left() -> None:
-    async with Venue(lambda text: [], greet=welcoming()) as venue, house(WANTED) as home:
+    async with Venue(lambda text: [], greet=welcoming()) as venue, house(wanted()) as home:
         async with supervised(feed_of(venue, home, replace(QUICK, ping_every_s=0.05, silence_s=0.2))):
             await until(lambda: len(venue.connections) >= 2)
 
@@ -128,7 +132,7 @@ async def test_a_silent_venue_is_left() -> None:
 
 async def test_when_the_venue_says_that_it_closes_the_next_connection_is_made() -> None:
     """Though it keeps this one open."""
-    async with Venue(answer, greet=welcoming(server.system_close(1))) as venue, house(WANTED) as home:
+    async with Venue(answer, greet=welcoming(server.system_close(1))) as venue, house(wanted()) as home:
         async with supervised(feed_of(venue, home)):
             await until(lambda: len(venue.connections) >= 2)
 
@@ -149,7 +153,7 @@ async def refuse_in_words(_venue: Venue, connection: ServerConnection) -> None:
 async def test_a_wrong_key_is_said_in_words_and_never_shown(greet: Greet, caplog: pytest.LogCaptureFixture) -> None:
     """No refusal is published, so whatever follows the subscription in place of its acknowledgement is one."""
     caplog.set_level(logging.DEBUG)
-    async with Venue(answer, greet=greet) as venue, house(WANTED) as home:
+    async with Venue(answer, greet=greet) as venue, house(wanted()) as home:
         feed = feed_of(venue, home)
         async with supervised(feed):
             await until(lambda: home.health != [])
@@ -166,7 +170,7 @@ async def test_a_refused_handshake_ends_the_feed_with_one_word_about_the_key() -
     def gate(connection: ServerConnection, _request: Request) -> Response:
         return connection.respond(HTTPStatus.UNAUTHORIZED, f"invalid key {KEY}")
 
-    async with Venue(answer, gate=gate) as venue, house(WANTED) as home:
+    async with Venue(answer, gate=gate) as venue, house(wanted()) as home:
         feed = feed_of(venue, home)
         async with supervised(feed):
             await until(lambda: feed.status.state == "down")
@@ -186,7 +190,7 @@ async def test_rubbish_is_counted_and_neither_kept_nor_logged(caplog: pytest.Log
         bomb,
         gzip.compress(b'{"channel":"order","order":"98765.4321"}'),
     ]
-    async with Venue(answer, greet=welcoming(*rubbish, packed(ADL))) as venue, house(WANTED) as home:
+    async with Venue(answer, greet=welcoming(*rubbish, packed(ADL))) as venue, house(wanted()) as home:
         feed = feed_of(venue, home)
         async with supervised(feed):
             await until(lambda: home.facts != [])
@@ -201,7 +205,7 @@ async def test_a_venue_that_takes_a_subscription_and_hangs_up_is_tried_again() -
         connection.transport.abort()
         await asyncio.sleep(0)
 
-    async with Venue(answer, greet=welcoming(packed(UPDATE), then=hang_up)) as venue, house(WANTED) as home:
+    async with Venue(answer, greet=welcoming(packed(UPDATE), then=hang_up)) as venue, house(wanted()) as home:
         async with supervised(feed_of(venue, home)):
             await until(lambda: len(venue.connections) >= 3)
 
