@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_
 
 from daemon.sources.settings import Every, RestUrl, Settings, StreamUrl
 from daemon.wire import (
+    alternative_me,
     amberdata,
     binance,
     bitget_stream,
@@ -192,9 +193,10 @@ class Coinlocally(Settings):
 
 
 class AlternativeMe(Settings):
-    """Where the Fear and Greed Index is."""
+    """Where the Fear and Greed Index is, and how often it is asked for. It changes once a day."""
 
-    rest_url: RestUrl = "https://api.alternative.me"
+    rest_url: RestUrl = alternative_me.REST_URL
+    every: Every = 3_600_000
 
 
 class CoinDesk(Settings):

@@ -4,7 +4,7 @@ from types import ModuleType
 
 from daemon.sources import asked
 from daemon.sources.base import Context, Feed
-from daemon.sources.pollers import coingecko, defillama
+from daemon.sources.pollers import alternative_me, coingecko, defillama
 from daemon.sources.settings import Settings
 from daemon.sources.streams import (
     amberdata,
@@ -34,7 +34,7 @@ SOURCES: dict[str, ModuleType] = {
     "htx": htx,
     "bitget": bitget,
     "coinlocally": coinlocally,
-    "alternative_me": asked,
+    "alternative_me": alternative_me,
     "coindesk": asked,
 }
 # on when nothing is configured; gate, htx and bitget need no key either, and are there for those who name them

@@ -12,7 +12,9 @@ from daemon.wire.control import Unreadable
 from daemon.wire.numbers import number, whole
 from daemon.wire.rows import readable
 from daemon.wire.trouble import brief
+from rules.events import FearGreed
 
+VENUE = "alternative_me"
 REST_URL = "https://api.alternative.me"
 FEAR_GREED = "/fng/"  # ?limit=N; 0 is everything since 2018-02-01
 
@@ -63,6 +65,13 @@ def _day(row: _Row) -> Day | None:
     if value is None or at_s is None or not 0 <= value <= 100:
         return None
     return Day(round(value), row.value_classification, at_s, whole(row.time_until_update))
+
+
+def fear_greed(day: Day, received_ms: int) -> FearGreed:
+    """The event of a day; it happened as the day began."""
+    return FearGreed(
+        venue=VENUE, index=day.value, mood=day.classification, at_ms=day.at_s * 1_000, received_ms=received_ms
+    )
 
 
 def encode_days(days: Sequence[Day]) -> bytes:
