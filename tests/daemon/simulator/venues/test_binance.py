@@ -1,10 +1,12 @@
 """Binance in the box, as a plain client sees it."""
 
+from itertools import pairwise
+
 import aiohttp
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
-from tests.daemon.simulator.far_end import NOW_MS, ask, dialled, forced, hear, interest, mark, opened, rate
+from tests.daemon.simulator.far_end import NOW_MS, Clock, ask, dialled, forced, hear, interest, mark, opened, rate
 
 
 async def test_a_subscription_is_acknowledged_by_its_id_and_delivers_bare_payloads() -> None:
@@ -145,3 +147,81 @@ async def test_rest_refuses_a_symbol_that_is_not_listed() -> None:
             response = await http.get(f"fapi/v1/{path}?symbol=NOSUCHUSDT")
 
             assert (400, -1121) == (response.status, (await response.json())["code"])
+
+
+async def test_each_route_is_silent_about_the_streams_of_the_other() -> None:
+    """They are acknowledged like good ones; that is the trap."""
+    public, market = ["btcusdt@trade", "btcusdt@depth@100ms"], ["btcusdt@markPrice@1s", "btcusdt@kline_1m"]
+    async with opened() as box:
+        for route, own in (("public", public), ("market", market)):
+            async with dialled(f"ws://127.0.0.1:{box.port}/binance/{route}/ws") as ws:
+                wish = {"method": "SUBSCRIBE", "params": [*public, *market], "id": 1}
+                assert {"result": None, "id": 1} == await ask(ws, wish)
+                listed = await ask(ws, {"method": "LIST_SUBSCRIPTIONS", "id": 2})
+
+                assert sorted([*public, *market]) == listed["result"]
+                assert frozenset(own) == box.subscriptions("binance").topics
+            await box.subscriptions("binance").until_gone()
+
+
+async def test_a_book_goes_on_from_the_answer_to_depth() -> None:
+    """`pu` of each update is `u` of the one before, and the first one reaches beyond `lastUpdateId`."""
+    clock = Clock()
+    async with opened(clock=clock) as box, aiohttp.ClientSession(box.rest_url("binance") + "/") as http:
+        async with dialled(f"ws://127.0.0.1:{box.port}/binance/public/ws") as ws:
+            await ask(ws, {"method": "SUBSCRIBE", "params": ["btcusdt@depth@100ms"], "id": 1})
+            await box.step()
+            answer = await (await http.get("fapi/v1/depth?symbol=BTCUSDT&limit=5")).json()
+            frames: list[dict[str, int]] = []
+            while len(frames) < 3:
+                clock.now_ms += 1_000
+                await box.step()
+                frames.append(await hear(ws))
+        unknown = await http.get("fapi/v1/depth?symbol=NOSUCHUSDT")
+
+    assert [answer["lastUpdateId"], frames[0]["u"], frames[1]["u"]] == [frame["pu"] for frame in frames]
+    assert frames[0]["U"] == answer["lastUpdateId"] + 1
+    assert (5, 5) == (len(answer["bids"]), len(answer["asks"]))
+    assert float(answer["bids"][0][0]) < float(answer["asks"][0][0])
+    assert 400 == unknown.status
+
+
+async def test_trading_streams_look_like_the_venues() -> None:
+    """Letters and types of the recorded frames."""
+    clock = Clock()
+    topics = ["btcusdt@trade", "btcusdt@bookTicker", "btcusdt@depth@100ms"]
+    async with opened(clock=clock) as box, dialled(f"ws://127.0.0.1:{box.port}/binance/public/ws") as ws:
+        await ask(ws, {"method": "SUBSCRIBE", "params": topics, "id": 1})
+        seen: dict[str, dict[str, object]] = {}
+        while len(seen) < 3:
+            clock.now_ms += 1_000
+            await box.step()
+            frame = await hear(ws)  # each step brings one at least
+            seen.setdefault(frame["e"], frame)
+
+    letters = {kind: {name: type(value).__name__ for name, value in frame.items()} for kind, frame in seen.items()}
+    assert {
+        "e": "str", "E": "int", "T": "int", "s": "str", "t": "int", "p": "str", "q": "str", "X": "str", "m": "bool",
+        "st": "int",
+    } == letters["trade"]  # fmt: skip
+    assert {
+        "e": "str", "u": "int", "s": "str", "ps": "str", "b": "str", "B": "str", "a": "str", "A": "str", "T": "int",
+        "E": "int", "st": "int",
+    } == letters["bookTicker"]  # fmt: skip
+    assert {
+        "e": "str", "E": "int", "T": "int", "s": "str", "ps": "str", "st": "int", "U": "int", "u": "int", "pu": "int",
+        "b": "list", "a": "list",
+    } == letters["depthUpdate"]  # fmt: skip
+
+
+async def test_rest_tells_how_accounts_stand_and_what_the_fund_holds() -> None:
+    async with opened() as box, aiohttp.ClientSession(box.rest_url("binance") + "/") as http:
+        path = "futures/data/globalLongShortAccountRatio"
+        rows = await (await http.get(f"{path}?symbol=BTCUSDT&period=5m&limit=3")).json()
+        wrong = await http.get(f"{path}?symbol=BTCUSDT&period=1m")
+        funds = await (await http.get("fapi/v1/insuranceBalance")).json()
+
+    assert [300_000, 300_000] == [later["timestamp"] - one["timestamp"] for one, later in pairwise(rows)]
+    assert 1.0 == pytest.approx(float(rows[0]["longAccount"]) + float(rows[0]["shortAccount"]))
+    assert 400 == wrong.status
+    assert {"USDT", "USDC", "BTC"} == {row["asset"] for row in funds[0]["assets"]}
