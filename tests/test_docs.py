@@ -50,10 +50,10 @@ INVENTED = {
     "tests/rules/kinds/test_premium.py",
     "sinks/mattermost.py",
     "tests/sinks/test_mattermost.py",
-    "daemon/wire/hyperliquid_stream.py",
-    "daemon/sources/streams/hyperliquid.py",
-    "tests/daemon/wire/test_hyperliquid_stream.py",
-    "tests/daemon/sources/streams/test_hyperliquid.py",
+    "daemon/wire/kelp_stream.py",
+    "daemon/sources/streams/kelp.py",
+    "tests/daemon/wire/test_kelp_stream.py",
+    "tests/daemon/sources/streams/test_kelp.py",
 }
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -332,7 +332,7 @@ def unknown_part(words: list[str]) -> str | None:
 def test_the_check_of_commands_notices_what_is_wrong() -> None:
     """Else it would be worth nothing."""
     assert None is unknown_part(["outbox", "retry", "36c2bef8"])
-    assert "backtest" == unknown_part(["backtest", "x.yaml"])
+    assert "foretell" == unknown_part(["foretell", "x.yaml"])
     assert "--fast" == unknown_part(["demo", "--fast"])
 
 
@@ -442,10 +442,10 @@ async def test_the_sink_of_the_walk_through_tells_the_truth(tmp_path: Path, monk
 async def test_the_source_of_the_walk_through_hears_a_venue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a real socket: it subscribes to what is wanted, and frames become events."""
     codec_text, config_text, stream_text = blocks(ROOT / "docs/adding-a-source.md", "python")
-    wire = made(codec_text, "daemon.wire.hyperliquid_stream", tmp_path, monkeypatch)
-    config = made(config_text, "walk.configs", tmp_path, monkeypatch).Hyperliquid
-    monkeypatch.setattr("daemon.sources.configs.Hyperliquid", config, raising=False)
-    source = made(stream_text, "daemon.sources.streams.hyperliquid", tmp_path, monkeypatch)
+    wire = made(codec_text, "daemon.wire.kelp_stream", tmp_path, monkeypatch)
+    config = made(config_text, "walk.configs", tmp_path, monkeypatch).Kelp
+    monkeypatch.setattr("daemon.sources.configs.Kelp", config, raising=False)
+    source = made(stream_text, "daemon.sources.streams.kelp", tmp_path, monkeypatch)
     said = (
         '{"channel":"activeAssetCtx","data":{"coin":"BTC","ctx":{"funding":"0.0000125","openInterest":"688.11",'
         '"prevDayPx":"85000.0","dayNtlVlm":"1169046.29","premium":null,"oraclePx":"85301.0","markPx":"85300.0"}}}'

@@ -16,8 +16,11 @@ KINDS = (FundingRate, MarkPrice, OpenInterest, Liquidation, StablecoinQuote, Fea
 EVERYTHING = Wanted([(kind, None, Selection(None)) for kind in KINDS])
 
 
+KEYLESS = (*KEY_FREE, "gate", "htx", "bitget")  # the last three wait until somebody names them
+
+
 def config(name: str) -> Settings:
-    key = {} if name in KEY_FREE else {"key": SecretStr("k")}
+    key = {} if name in KEYLESS else {"key": SecretStr("k")}
     return CONFIGS[name].model_validate(key)
 
 
@@ -46,7 +49,7 @@ def test_unknown_settings_are_refused(name: str) -> None:
         CONFIGS[name].model_validate({"key": "k", "evry": "5m"})
 
 
-@pytest.mark.parametrize("name", KEY_FREE)
+@pytest.mark.parametrize("name", KEYLESS)
 def test_sources_without_a_key_need_no_settings(name: str) -> None:
     """`tocsin run` works with no configuration at all."""
     assert CONFIGS[name]()
