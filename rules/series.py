@@ -31,6 +31,11 @@ def _written(value: object) -> object:
     return f"{value}" if isinstance(value, int | float) else value
 
 
+def _default(text: str) -> Any:
+    """A duration's default as it is written in the file."""
+    return Field(json_schema_extra={"type": "string", "default": text})
+
+
 class Part(BaseModel):
     """A block of a test."""
 
@@ -52,15 +57,15 @@ class Series(Part):
     field: Annotated[str, Field(description="the field that moves: rate, price, notional_usd, ...")]
     values: Annotated[
         str,
-        BeforeValidator(_written),
+        BeforeValidator(_written, json_schema_input_type=str | float | list[str | float | bool]),
         Field(
             description="one value a step: 0.01%x5 is five of them, 1..9x5 a slope, _x3 three steps of nothing, "
             "stale a feed that goes down",
             examples=["0.01%x5 0.06%x10 _x3 stale"],
         ),
     ]
-    every: Annotated[Duration, Field(gt=0, description="from one step to the next")] = 60_000
-    begin: Annotated[Duration, Field(description="when the first step is, from the test's start")] = 0
+    every: Annotated[Duration, _default("1m"), Field(gt=0, description="from one step to the next")] = 60_000
+    begin: Annotated[Duration, _default("0s"), Field(description="when the first step is, from the test's start")] = 0
 
     _steps: tuple[float | str | bool | Mark, ...] = PrivateAttr(())
 

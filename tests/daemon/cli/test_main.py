@@ -7,7 +7,23 @@ from pathlib import Path
 import daemon.__main__ as door
 from tests.daemon.cli.typed import ROOT, typed
 
-COMMANDS = ["run", "demo", "check", "fields", "schema", "events", "status", "outbox", "sinks", "keys"]
+COMMANDS = [
+    "run",
+    "demo",
+    "check",
+    "test",
+    "backtest",
+    "explain",
+    "fields",
+    "schema",
+    "events",
+    "record",
+    "import",
+    "status",
+    "outbox",
+    "sinks",
+    "keys",
+]
 
 
 def test_the_help_lists_the_commands_in_the_order_people_need_them(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from rules.kinds import KINDS
 def test_it_knows_every_section_source_and_kind() -> None:
     schema = json_schema()
 
-    assert {"sources", "sinks", "rules", "storage", "server", "label"} == set(schema["properties"])
+    sections = {"sources", "sinks", "routes", "inhibit", "alive", "rules", "tests", "storage", "server", "label"}
+    assert sections == set(schema["properties"])
     assert set(SOURCES) == set(schema["properties"]["sources"]["properties"])
     assert list(KINDS) == schema["properties"]["rules"]["items"]["properties"]["type"]["enum"]
 
