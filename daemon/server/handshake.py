@@ -63,9 +63,14 @@ async def shake_hands(
     login: str | None,
     headers: Iterable[tuple[str, str]] = (),
     deflates: bool = True,
+    message_size: int | None = None,
 ) -> tuple[Socket, Line | None]:
-    """The way in and the way out; no line if the client left meanwhile. `hold` has to follow."""
-    ws = Socket(autoping=False, autoclose=False, max_msg_size=hub.limits.message_size + 1, compress=deflates)
+    """The way in and the way out; no line if the client left meanwhile. `hold` has to follow.
+
+    `message_size` in bytes, where it is not that of the tables.
+    """
+    most = message_size or hub.limits.message_size
+    ws = Socket(autoping=False, autoclose=False, max_msg_size=most + 1, compress=deflates)
     ws.headers.extend(headers)
     await ws.prepare(request)
     transport = request.transport

@@ -19,8 +19,11 @@ _POLL_S = 0.05
 class Inbound(ABC):
     """Reads; what the messages mean, and how a client is told that it erred, is the endpoint's own."""
 
-    def __init__(self, ws: Socket, line: Line, hub: Hub, *, burst: float | None = None) -> None:
-        """`burst`: messages that may come at once; None: twice as many as in a second."""
+    def __init__(
+        self, ws: Socket, line: Line, hub: Hub, *, burst: float | None = None, message_size: int | None = None
+    ) -> None:
+        """`burst`: messages that may come at once; None: twice as many as in a second. `message_size` as in shake_hands."""
+        self._message_size = message_size or hub.limits.message_size
         self._ws = ws
         self._line = line
         self._hub = hub
@@ -74,8 +77,8 @@ class Inbound(ABC):
     async def _part(self, code: int) -> None:
         """The way in is broken: say why, and leave time to read it, because closing now could take it back."""
         if code == WSCloseCode.MESSAGE_TOO_BIG:
-            limit = self._hub.limits.message_size
-            self._tell_trouble("too_long", f"a message may have {limit:,} bytes; connect again and send less")
+            most = self._message_size
+            self._tell_trouble("too_long", f"a message may have {most:,} bytes; connect again and send less")
         self._line.goodbye(Goodbye.of(code))
         transport, until_s = self._line.transport, self._now_s() + self._hub.limits.goodbye_s / 2
         while not transport.is_closing() and self._now_s() < until_s:  # noqa: ASYNC110 - aiohttp has no event for it

@@ -16,6 +16,9 @@ from daemon.server.line import Line
 BURST = 200
 """messages at once: a client makes all its subscriptions as soon as it is connected"""
 
+MESSAGE_SIZE = 65_536
+"""bytes of a message, at least: one may subscribe to very many symbols"""
+
 
 class Talk(Protocol):
     """One client of a dialect. It writes through its line: `say` for answers, the desk for facts."""
@@ -45,12 +48,13 @@ async def converse(
     if answer is not None:
         return answer
     with hub.door.admitted(address_of(request), key):
-        ws, line = await shake_hands(request, hub, key=key, login=login_of(request), deflates=False)
+        size = max(MESSAGE_SIZE, hub.limits.message_size)
+        ws, line = await shake_hands(request, hub, key=key, login=login_of(request), deflates=False, message_size=size)
         if line is None:
             return ws
         desk.clients[request.path] += 1
         try:
-            await hold(hub, line, _Conversation(ws, line, desk, talk(line)).run(turned_away), request.path)
+            await hold(hub, line, _Conversation(ws, line, desk, talk(line), size).run(turned_away), request.path)
         finally:
             desk.clients[request.path] -= 1
     return ws
@@ -59,8 +63,8 @@ async def converse(
 class _Conversation(Inbound):
     """Hands messages to the talk, one after the other."""
 
-    def __init__(self, ws: Socket, line: Line, desk: Desk, talk: Talk) -> None:
-        super().__init__(ws, line, desk.hub, burst=BURST)
+    def __init__(self, ws: Socket, line: Line, desk: Desk, talk: Talk, message_size: int) -> None:
+        super().__init__(ws, line, desk.hub, burst=BURST, message_size=message_size)
         self._talk = talk
 
     async def run(self, turned_away: str | None) -> None:

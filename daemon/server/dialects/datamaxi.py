@@ -28,7 +28,7 @@ KEY_HEADERS = (wire.KEY_HEADER, KEY_HEADER)
 SILENCE_S = 1_800.0  # without a PING
 TOPICS_MAX = 1_000  # of one connection
 _A_MESSAGE = 50  # topics that count as one message
-_ID_MAX = 64
+_ID_MAX, _LARGEST_ID = 64, 2**53  # characters; what every client's numbers can hold
 _SHOWN = 4
 
 
@@ -137,7 +137,7 @@ class _Talk:
             return
         if len(request.topics) >= _A_MESSAGE and not self._takes(len(request.topics) // _A_MESSAGE):
             return
-        if isinstance(request.id, str) and len(request.id) > _ID_MAX:
+        if _is_huge(request.id):
             request = Request(request.method, request.topics, None)
         match request.method:
             case "ping":
@@ -219,3 +219,10 @@ class _Talk:
     def _say(self, texts: Iterable[str]) -> None:
         for text in texts:
             self._line.say(text_frame(text.encode()))
+
+
+def _is_huge(request_id: int | str | None) -> bool:
+    """Ids go back with each answer: what is too long becomes null."""
+    if isinstance(request_id, int):
+        return abs(request_id) > _LARGEST_ID
+    return request_id is not None and len(request_id) > _ID_MAX

@@ -4,12 +4,13 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from daemon.config.model import ServerConfig
 from daemon.server.access import guard
@@ -97,9 +98,11 @@ class Client:
         return json.loads(await asyncio.wait_for(self.socket.recv(), PATIENCE_S))
 
     async def goodbye(self) -> tuple[int, str]:
-        """Code and reason with which the other side closes."""
+        """Code and reason with which the other side closes; what it says before is read."""
         async with asyncio.timeout(PATIENCE_S):
-            await self.socket.wait_closed()
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.socket.recv()
         assert self.socket.close_code is not None
         return self.socket.close_code, self.socket.close_reason or ""
 

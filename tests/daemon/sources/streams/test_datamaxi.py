@@ -15,14 +15,14 @@ from daemon.sources import configs
 from daemon.sources.base import Feed, Wanted
 from daemon.sources.streams import datamaxi
 from daemon.wire import datamaxi as wire
-from rules.events import FundingRate
+from rules.events import FundingRate, Liquidation
 from rules.selection import Selection
 from tests.daemon.sources.loopback import QUICK, House, Rest, Venue, house, rest, supervised, until
 
 NOW = 1_733_616_000_000
 KEY = "dtmx-very-secret-key"
 BTC = "BTC-USDT-PERP"
-WANTED = Wanted([(FundingRate, "binance", Selection.of(["BTC"])), (FundingRate, "bybit", Selection.of(["ETH"]))])
+WISHES = [(FundingRate, "binance", Selection.of(["BTC"])), (FundingRate, "bybit", Selection.of(["ETH"]))]
 
 
 def rate(venue: str = "binance", symbol: str = BTC) -> FundingRate:
@@ -47,13 +47,13 @@ def symbols(request: web.Request) -> web.Response:
 
 
 def market(venue: Venue, host: Rest, home: House, key: str = KEY) -> Feed:
-    config = configs.DataMaxi(ws_url=venue.url, rest_url=host.url, key=SecretStr(key))
+    config = configs.DataMaxi(ws_url=f"{venue.url}/v1/funding-rate", rest_url=host.url, key=SecretStr(key))
     return datamaxi.build(config, home.context, timing=QUICK)[0]
 
 
 async def test_pairs_are_discovered_per_venue_and_events_carry_the_venue_they_are_about() -> None:
     """BTC of Binance and ETH of Bybit were wanted, so ETH of Binance stays outside."""
-    async with Venue(answer) as venue, rest({wire.SYMBOLS: symbols}) as host, house(WANTED) as home:
+    async with Venue(answer) as venue, rest({wire.SYMBOLS: symbols}) as host, house(Wanted(WISHES)) as home:
         feed = market(venue, host, home)
         async with supervised(feed):
             await until(lambda: feed.status.state == "up")
@@ -69,7 +69,7 @@ async def test_pairs_are_discovered_per_venue_and_events_carry_the_venue_they_ar
 
 async def test_a_partial_acknowledgement_is_a_partial_failure() -> None:
     """What is not in the answer was not taken, and is not asked for again: each request is billed."""
-    async with Venue(take_binance_only) as venue, rest({wire.SYMBOLS: symbols}) as host, house(WANTED) as home:
+    async with Venue(take_binance_only) as venue, rest({wire.SYMBOLS: symbols}) as host, house(Wanted(WISHES)) as home:
         feed = market(venue, host, home)
         async with supervised(feed):
             await until(lambda: feed.status.state == "up")
@@ -85,7 +85,7 @@ async def test_a_refused_key_ends_the_feed_once_and_is_never_shown(caplog: pytes
     def gate(connection: ServerConnection, _request: Request) -> Response:
         return connection.respond(HTTPStatus.UNAUTHORIZED, f"invalid api key '{KEY}'")
 
-    async with Venue(answer, gate=gate) as venue, rest({wire.SYMBOLS: symbols}) as host, house(WANTED) as home:
+    async with Venue(answer, gate=gate) as venue, rest({wire.SYMBOLS: symbols}) as host, house(Wanted(WISHES)) as home:
         for key, refuser in ((KEY, "the stream"), (f"{KEY}-wrong", "REST")):
             feed = market(venue, host, home, key)
             async with supervised(feed):
@@ -107,7 +107,11 @@ async def test_a_key_in_a_goodbye_is_not_shown() -> None:
     async def goodbye(_venue: Venue, connection: ServerConnection) -> None:
         await connection.close(1008, f"invalid api key '{KEY}'")
 
-    async with Venue(answer, greet=goodbye) as venue, rest({wire.SYMBOLS: symbols}) as host, house(WANTED) as home:
+    async with (
+        Venue(answer, greet=goodbye) as venue,
+        rest({wire.SYMBOLS: symbols}) as host,
+        house(Wanted(WISHES)) as home,
+    ):
         feed = market(venue, host, home)
         async with supervised(feed):
             await until(lambda: home.health != [])
@@ -115,9 +119,31 @@ async def test_a_key_in_a_goodbye_is_not_shown() -> None:
             assert "invalid api key '…'" in home.health[0].reason
 
 
+async def test_liquidations_are_asked_for_where_no_other_source_brings_them() -> None:
+    """Counted twice they would be twice as large; whoever names exchanges for them knows."""
+    wishes = [(Liquidation, None, Selection.of(["BTC"]))]
+    async with Venue(answer) as venue, rest({wire.SYMBOLS: symbols}) as host, house(Wanted(wishes)) as home:
+        home.context.sources = frozenset(("datamaxi", "binance", "okx"))
+        feed = market(venue, host, home)
+        async with supervised(feed):
+            await until(lambda: feed.status.state == "up")
+            assert ["BTC-USDT@bybit"] == list(wire.read_request(venue.heard[0][0]).topics)
+            assert "datamaxi.liquidations" == feed.name
+            assert "/v1/liquidation" == venue.connections[0].request.path  # type: ignore[union-attr]
+            event = Liquidation(
+                venue="bybit", symbol=BTC, side="long", quantity=2.0, price=3.0, price_kind="fill", notional_usd=6.0,
+                at_ms=NOW, received_ms=NOW,
+            )  # fmt: skip
+            await venue.send(*wire.encode([event], NOW))
+            await until(lambda: home.facts != [])
+            assert (event.side, event.place, 6.0) == ((heard := home.facts[0]).side, heard.place, heard.notional_usd)  # type: ignore[attr-defined]
+        config = configs.DataMaxi(key=SecretStr(KEY), liquidations=())
+        assert [] == datamaxi.build(config, home.context)
+
+
 async def test_pings_are_sent_in_the_form_that_is_documented() -> None:
     """Without them the connection is closed."""
-    async with Venue(answer) as venue, rest({wire.SYMBOLS: symbols}) as host, house(WANTED) as home:
+    async with Venue(answer) as venue, rest({wire.SYMBOLS: symbols}) as host, house(Wanted(WISHES)) as home:
         config = configs.DataMaxi(ws_url=venue.url, rest_url=host.url, key=SecretStr(KEY))
         feed = datamaxi.build(config, home.context, timing=replace(QUICK, ping_every_s=0.01))[0]
         async with supervised(feed):
