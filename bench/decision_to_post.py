@@ -15,8 +15,8 @@ from daemon.bus import Mailbox
 from daemon.clock import wall_ms
 from daemon.dispatch import Dispatch, LaneConfig
 from daemon.keeping import Keeping
-from daemon.recorder import Recipient, Recorder
-from rules.alerts import Severity
+from daemon.recorder import Recorder
+from rules.delivery import Grouping, Policy, Post, SinkPolicy
 from rules.engine import Engine
 from rules.events import FundingRate
 from rules.spec import parse
@@ -76,9 +76,7 @@ async def _measure(folder: Path) -> list[float]:
         engine=Engine([rule.compile() for rule in rules]),
         journal=Journal(database),
         keeping=Keeping(60_000),
-        recipients=[
-            Recipient(name=name, min_severity=Severity.INFO, expire_ms=3_600_000, can_edit=False) for name in sinks
-        ],
+        post=Post(Policy(sinks={name: SinkPolicy(name=name, group=Grouping(wait_ms=0)) for name in sinks})),
         clock=wall_ms,
         ring=dispatch.ring,
     )

@@ -21,9 +21,10 @@ from rules.alerts import (
     fingerprint,
     notice_key,
 )
+from rules.delivery import Letter
 from storage.database import Database
 from storage.journal import Batch, Journal
-from storage.notices import NOTICE_COLUMNS, NewNotice, notice_row
+from storage.notices import NOTICE_COLUMNS, notice_row
 from storage.rows import (
     ALERT_COLUMNS,
     STATE_COLUMNS,
@@ -77,9 +78,9 @@ def _batch(number: int) -> Batch:
             )
         )
         notices.append(
-            NewNotice(
+            Letter(
                 key=notice_key(alert.episode_id, Change.FIRED, 0, "desk"),
-                lane="desk",
+                sink="desk",
                 episode_id=alert.episode_id,
                 change=Change.FIRED,
                 severity=alert.severity,

@@ -1,7 +1,7 @@
 """The lanes that run now, and the sinks behind them: opened when the house lives, anew when a reload changes the sinks."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -10,9 +10,10 @@ import aiohttp
 from daemon.clock import Clock
 from daemon.config.model import SinkConfig
 from daemon.dispatch import Dispatch, LaneConfig
-from daemon.recorder import Recipient
 from rules.alerts import Severity
+from rules.delivery import Policy
 from sinks.registry import Options, PacedSink, build
+from storage.claim import WhyMuted
 from storage.outbox import Outbox
 
 GRACE_S = 10.0  # for what is on its way when we are asked to stop
@@ -45,11 +46,9 @@ class Desk:
         """The lanes that run now."""
         return self._open.dispatch if self._open is not None else None
 
-    def recipients(self, sinks: Mapping[str, SinkConfig]) -> Iterator[Recipient]:
-        """What the recorder must know of these sinks."""
-        for name, sink in sinks.items():
-            can_edit = sink.edit and self._build(name, sink).can_edit
-            yield Recipient(name=name, min_severity=sink.min_severity, expire_ms=sink.expire_ms, can_edit=can_edit)
+    def can_edit(self, sinks: Mapping[str, SinkConfig]) -> dict[str, bool]:
+        """Which of these chats let a message be changed."""
+        return {name: self._build(name, sink).can_edit for name, sink in sinks.items()}
 
     async def take_up(self, sinks: Mapping[str, SinkConfig], now_ms: int) -> None:
         """What was cut off while it was being sent is uncertain, by each sink's own policy; then the lanes are ours."""
@@ -58,20 +57,20 @@ class Desk:
         await self._outbox.recover(now_ms)  # in lanes that are gone
         await self._outbox.sync_lanes({name: _hash(sink) for name, sink in sinks.items()}, now_ms)
 
-    def open(self, sinks: Mapping[str, SinkConfig], label: str | None) -> None:
-        """Let the lanes run."""
+    def open(self, sinks: Mapping[str, SinkConfig], policy: Policy, why_muted: WhyMuted, label: str | None) -> None:
+        """Let the lanes run. `why_muted` is asked before a message leaves: silences come and go."""
         built = {name: self._build(name, sink) for name, sink in sinks.items()}
         lanes = {
             name: LaneConfig(
                 sink=built[name],
                 address_hash=_hash(sink),
                 repeats=_repeats(sink),
-                edit=sink.edit,
+                policy=policy.sinks.get(name),
                 late_after_ms=sink.late_after_ms,
             )
             for name, sink in sinks.items()
         }
-        dispatch = Dispatch(self._outbox, lanes, clock=self._clock, label=label)
+        dispatch = Dispatch(self._outbox, lanes, clock=self._clock, label=label, why_muted=why_muted)
         stop = asyncio.Event()
         task = asyncio.create_task(dispatch.run(stop), name="dispatch")
         task.add_done_callback(self._ended)

@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from daemon.clock import Clock
-from rules.alerts import Severity
+from rules.alerts import Change, Severity
+from rules.delivery.policy import SinkPolicy
 from rules.kinds import say
 from sinks.base import (
     Busy,
@@ -16,13 +19,14 @@ from sinks.base import (
     Message,
     Notice,
     Receipt,
+    SinkTrouble,
     Uncertain,
     Undeliverable,
     Unreached,
 )
 from sinks.registry import PacedSink
 from sinks.render import render
-from storage.claim import Delivery
+from storage.claim import Delivery, WhyMuted, never
 from storage.notices import Words
 from storage.outbox import Outbox, own_words
 from storage.trouble import StorageTrouble
@@ -44,7 +48,7 @@ class LaneConfig:
     sink: PacedSink
     address_hash: str
     repeats: frozenset[Severity] = frozenset({Severity.CRITICAL})  # sent once more when the answer was lost
-    edit: bool = True
+    policy: SinkPolicy | None = None  # when it wants to be told; None: at once, and edited where the chat can
     late_after_ms: int = 120_000
 
 
@@ -76,9 +80,12 @@ class Dispatch:
         *,
         clock: Clock,
         label: str | None = None,
+        why_muted: WhyMuted = never,
         uniform: Callable[[float, float], float] = random.uniform,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
+        """`why_muted` is asked once more when a message is about to leave: silences come and go."""
+        self.why_muted = why_muted
         self.status = {name: LaneStatus() for name in lanes}
         self._lanes = {
             name: _Lane(name, config, self, outbox, clock, label, uniform, sleep) for name, config in lanes.items()
@@ -118,6 +125,7 @@ class _Lane:
         self.bell = asyncio.Event()
         self._name = name
         self._config = config
+        self._policy = config.policy or SinkPolicy(name=name, can_edit=config.sink.can_edit)
         self._house = house
         self._outbox = outbox
         self._clock = clock
@@ -161,8 +169,9 @@ class _Lane:
         if self._claimed_ms is not None:
             await self._outbox.unclaim(self._name, self._claimed_ms)
         self._claimed_ms = self._clock()
-        can_edit = self._config.edit and self._config.sink.can_edit
-        delivery = await self._outbox.claim(self._name, self._claimed_ms, can_edit=can_edit)
+        delivery = await self._outbox.claim(
+            self._name, self._claimed_ms, sink=self._policy, why_muted=self._house.why_muted
+        )
         self._claimed_ms = None
         return delivery
 
@@ -211,6 +220,18 @@ class _Lane:
             await self._note(self._outbox.dead, delivery.key, str(exc))
         else:
             await self._done(delivery, receipt)
+            if delivery.refreshes is not None:
+                await self._refresh(delivery, delivery.refreshes)
+
+    async def _refresh(self, delivery: Delivery, name: str) -> None:
+        """Let the alert's first message say how it stands. What matters was told aloud: this is tried once."""
+        self._pace = self._pace.spent(self._clock())
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._config.sink.deliver(self._message(delivery, is_edit=True), edits=name)
+            self._status.edited += 1
+        except (SinkTrouble, TimeoutError) as exc:
+            log.debug("the first message stays as it was", extra=self._about(delivery, str(exc) or NO_ANSWER))
 
     async def _send(self, delivery: Delivery) -> Receipt:
         message = self._message(delivery)
@@ -241,28 +262,32 @@ class _Lane:
         self._status.edited += is_changed
         return is_changed
 
-    def _message(self, delivery: Delivery) -> Message:
+    def _message(self, delivery: Delivery, *, is_edit: bool = False) -> Message:
         """The words, as they are true now."""
-        if delivery.alert is None or delivery.change is None:
-            words = delivery.words or Words(headline="")
-            mark = f"{self._label}  " if self._label else ""
-            repeat = f" (may be a repeat) #{delivery.key[:6]}" if delivery.is_repeat else ""
-            return Message(
-                headline=f"{mark}{words.headline}{repeat}",
-                lines=words.lines,
-                footer=words.footer,
-                severity=delivery.severity,
-            )
         notice = Notice(
             key=delivery.key,
+            form=delivery.form,
             change=delivery.change,
+            severity=delivery.severity,
             alert=delivery.alert,
             history=delivery.history,
+            members=delivery.members,
+            words=delivery.words,
             created_ms=delivery.created_ms,
-            is_repeat=delivery.is_repeat,
+            due_ms=delivery.due_ms,
+            is_repeat=delivery.is_repeat and not is_edit,
+            is_edit=is_edit or delivery.edits is not None,
+            is_reply=delivery.replies is not None,
             merged=delivery.merged,
         )
-        return render(notice, self._clock(), say=say, label=self._label, late_after_ms=self._config.late_after_ms)
+        late_after_ms = self._config.late_after_ms
+        message = render(notice, self._clock(), say=say, label=self._label, late_after_ms=late_after_ms)
+        is_good_news = delivery.change in (Change.CLEARED, Change.EASED)
+        return replace(
+            message,
+            is_silent=is_good_news or delivery.severity in self._policy.silent,
+            replies=None if is_edit else delivery.replies,
+        )
 
     # -- what became of it ----------------------------------------------------------------------------------------
 

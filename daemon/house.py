@@ -10,9 +10,11 @@ from typing import Any, Self
 from daemon.bus import Bus, Mailbox
 from daemon.clock import Clock, wall_ms
 from daemon.config.model import Config
+from daemon.config.policy import policy_of
 from daemon.config.reload import Refused, Reloaded, reloads
 from daemon.desk import Desk
 from daemon.dispatch import Dispatch
+from daemon.ear import Ear
 from daemon.feeds import Feeds
 from daemon.keeping import Keeping
 from daemon.recorder import Recorder
@@ -26,6 +28,7 @@ from daemon.upstream.http import Http
 from daemon.wishes import Wish, wishes
 from rules.alerts import Phase
 from rules.compiled import Rule
+from rules.delivery import Policy, Post
 from rules.engine import Engine
 from rules.events import Event, FeedHealth
 from sinks.post import open_session
@@ -36,6 +39,8 @@ from storage.journal import Journal
 from storage.log import known_facts, stored_events
 from storage.outbox import Outbox
 from storage.retention import forget
+from storage.silences import Silences
+from storage.standings import load_standings
 from storage.states import last_alive_ms, load_states
 from storage.trouble import StorageTrouble
 
@@ -61,7 +66,10 @@ class House:
         self.rules: dict[str, Rule] = {}
         self.database: Database
         self.outbox: Outbox
+        self.silences: Silences
+        self.post = Post()
         self.recorder: Recorder
+        self.ear: Ear
         self.feeds: Feeds
         self.server: Server
         self._bus = Bus()
@@ -93,16 +101,18 @@ class House:
         house.database = await Database.open(config.storage.address, clock=clock)
         stack.push_async_callback(house.database.close)
         house.outbox = Outbox(house.database)
+        house.silences = Silences(house.database)
         session = await stack.enter_async_context(open_session(trust_env=True))
         house._desk = Desk(house.outbox, session, clock=clock, options=house._options)
         house.recorder = Recorder(
             engine=house.engine,
             journal=Journal(house.database),
             keeping=house._keeping,
-            recipients=(),
+            post=house.post,
             clock=clock,
             ring=house._desk.ring,
         )
+        house.ear = Ear(house.silences, house.recorder, clock)
         await house._recover()
         http = await stack.enter_async_context(Http(clock=clock))
         house._timetable = await stack.enter_async_context(Timetable())
@@ -161,7 +171,7 @@ class House:
 
     async def _live(self, stop: asyncio.Event, deadline: asyncio.Timeout) -> None:
         ended, closing = asyncio.Event(), asyncio.Event()
-        self._desk.open(self.config.sinks, self.config.label)
+        self._open_desk()
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(self.recorder.run(self._mailbox, ended), name="recorder")
             reloading = group.create_task(self._reload(closing), name="reload")
@@ -182,9 +192,15 @@ class House:
         deadline.reschedule(None)
         await self._desk.close()
 
+    def _policy(self) -> Policy:
+        return policy_of(self.config, self.rules, self._desk.can_edit(self.config.sinks))
+
+    def _open_desk(self) -> None:
+        self._desk.open(self.config.sinks, self.post.policy, self.recorder.why_muted, self.config.label)
+
     def _show(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Keep the tables moving, and show out whose key was revoked."""
-        tasks = []
+        tasks = [group.create_task(self.ear.listen(), name="silences")]
         if self.showroom is not None and self._shown is not None:
             tasks.append(group.create_task(self.showroom.run(self._shown), name="views"))
         if self.gate is not None:
@@ -212,8 +228,11 @@ class House:
         self.engine.swap(self.rules.values(), now_ms)
         await self._warm(now_ms)
         states = await load_states(self.database)
-        self.recorder.use(self._desk.recipients(self.config.sinks), self._keeping)
+        self.post.use(self._policy(), now_ms)
+        self.post.restore(await load_standings(self.database))
         await self.recorder.decide(lambda engine, at_ms: engine.restore(states, at_ms, alive_ms=alive_ms))
+        self.post.keep(one.alert.episode_id for one in self.engine.firing() if one.alert is not None)
+        await self.ear.look()
         if states:
             log.info(
                 "took up where we stopped",
@@ -264,13 +283,13 @@ class House:
         old = self.config
         self.config = replace(new, sources=old.sources, storage=old.storage, server=old.server, label=old.label)
         self.rules = {spec.id: spec.compile() for spec in new.rules}
-        self.recorder.use(self._desk.recipients(self.config.sinks), self._keeping)
+        self.recorder.use(self._policy(), self._keeping)
         # first the decisions, then the lanes: nothing is written any more to a lane that is gone
         await self.recorder.decide(lambda engine, now_ms: engine.swap(self.rules.values(), now_ms))
         if old.sinks != new.sinks:
             await self._desk.close()
             await self._patiently(lambda: self._desk.take_up(self.config.sinks, self.clock()))
-            self._desk.open(self.config.sinks, self.config.label)
+            self._open_desk()
         await self._listen()
 
     async def _listen(self) -> None:

@@ -3,16 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from daemon.bus import Mailbox
 from daemon.clock import Clock
 from daemon.keeping import Keeping
-from rules.alerts import Change, Severity, Transition, notice_key
+from rules.alerts import Alert, Transition
+from rules.delivery import Acknowledgement, Policy, Post, Silence
+from rules.delivery.standing import Mute
 from rules.engine import Engine
 from rules.events import Event
 from storage.journal import Batch, Journal
-from storage.notices import NewNotice
 from storage.trouble import StorageTrouble
 
 log = logging.getLogger(__name__)
@@ -21,18 +21,6 @@ EVENTS_MAX = 500  # a batch closes at so many events,
 WINDOW_S = 0.02  # or after so long, or at once when something was decided
 HOLD_FIRST_S, HOLD_MAX_S = 0.5, 15.0
 ALIVE_EVERY_MS = 5_000  # so exactly does a restart know since when nobody was watching
-
-_TOLD = (Change.FIRED, Change.ESCALATED, Change.EASED, Change.CLEARED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipient:
-    """What the recorder must know of a sink."""
-
-    name: str
-    min_severity: Severity
-    expire_ms: int
-    can_edit: bool
 
 
 class Recorder:
@@ -44,7 +32,7 @@ class Recorder:
         engine: Engine,
         journal: Journal,
         keeping: Keeping,
-        recipients: Iterable[Recipient],
+        post: Post,
         clock: Clock,
         ring: Callable[[Iterable[str]], None],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -56,7 +44,8 @@ class Recorder:
         self.transitions_seen = 0
         self._journal = journal
         self._keeping = keeping
-        self._recipients = {recipient.name: recipient for recipient in recipients}
+        self._post = post
+        self._next_policy: Policy | None = None
         self._clock = clock
         self._ring = ring
         self._sleep = sleep
@@ -71,27 +60,46 @@ class Recorder:
             async with self._turn:
                 await self._round(first, mailbox)
 
-    def use(self, recipients: Iterable[Recipient], keeping: Keeping) -> None:
-        """A reload changed who is told or what is kept."""
-        self._recipients = {recipient.name: recipient for recipient in recipients}
+    def use(self, policy: Policy, keeping: Keeping) -> None:
+        """A reload changed who is told or what is kept: from the next `decide` on."""
+        self._next_policy = policy
         self._keeping = keeping
 
     async def decide(self, change: Callable[[Engine, int], list[Transition]]) -> None:
         """Change the engine between two events (restore, reload), and write what follows."""
         async with self._turn:
-            batch = Batch(events=[], transitions=[], states=[], forgotten=[], notices=[])
-            self._take(change(self.engine, self._time(self._clock())), batch)
+            now_ms = self._time(self._clock())
+            batch = _batch()
+            if self._next_policy is not None:
+                batch.notices.extend(self._post.use(self._next_policy, now_ms))
+                self._next_policy = None
+            self._take(change(self.engine, now_ms), batch, now_ms)
             await self._write(batch)
+
+    async def hear(self, silences: Iterable[Silence], acknowledgements: Iterable[Acknowledgement]) -> None:
+        """What people have said, all that still counts; write what follows."""
+        async with self._turn:
+            batch = _batch()
+            batch.notices.extend(self._post.hear(silences, acknowledgements, self._time(self._clock())))
+            await self._write(batch)
+
+    def why_muted(self, lane: str, alert: Alert, now_ms: int) -> Mute | None:
+        """Why a message that is about to leave does not after all, or None; the post remembers that it did not."""
+        mute = self._post.why_muted(lane, alert, now_ms)
+        if mute is not None:
+            self._post.keep_back(lane, alert, mute)
+        return mute
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
     def _patience_s(self, stop: asyncio.Event) -> float:
-        due_ms = self.engine.next_ms()
+        times = [at_ms for at_ms in (self.engine.next_ms(), self._post.next_ms()) if at_ms is not None]
+        due_ms = min(times, default=None)
         until_due_s = 1.0 if due_ms is None else max(0.0, (due_ms - self._clock()) / 1000)
         return 0.0 if stop.is_set() else min(1.0, until_due_s)  # a second, so that `stop` is seen
 
     async def _round(self, first: Sequence[Event], mailbox: Mailbox) -> None:
-        batch = Batch(events=[], transitions=[], states=[], forgotten=[], notices=[])
+        batch = _batch()
         loop = asyncio.get_running_loop()
         closes_at = loop.time() + WINDOW_S
         events, count = first, 0
@@ -103,7 +111,9 @@ class Recorder:
                 break
             wait_s = 0.0 if batch.transitions else closes_at - loop.time()
             events = await mailbox.take(wait_s) if wait_s > 0 else mailbox.take_now()
-        self._take(self.engine.tick(self._time(self._clock())), batch)
+        now_ms = self._time(self._clock())
+        self._take(self.engine.tick(now_ms), batch, now_ms)
+        batch.notices.extend(self._post.tick(now_ms))
         await self._write(batch)
 
     def _observe(self, event: Event, batch: Batch) -> None:
@@ -113,17 +123,19 @@ class Recorder:
         if self._keeping.keeps(event, now_ms) or transitions:  # what decided something is evidence
             batch.events.append(event)
         if transitions:
-            self._take(transitions, batch)
+            self._take(transitions, batch, now_ms)
 
     def _time(self, at_ms: int) -> int:
         """The engine's time never goes back, whatever the clocks do."""
         self._now_ms = max(self._now_ms, at_ms)
         return self._now_ms
 
-    def _take(self, transitions: Sequence[Transition], batch: Batch) -> None:
+    def _take(self, transitions: Sequence[Transition], batch: Batch, now_ms: int) -> None:
+        if not transitions:
+            return
+        batch.notices.extend(self._post.take(transitions, now_ms))
         for transition in transitions:
             batch.transitions.append(transition)
-            batch.notices.extend(self._notices(transition))
             log.debug(
                 "alert changed",
                 extra={
@@ -135,33 +147,12 @@ class Recorder:
             )
         self.transitions_seen += len(transitions)
 
-    def _notices(self, transition: Transition) -> Iterable[NewNotice]:
-        """One row for each sink the rule names, also where nobody will be told: then the row says why."""
-        if transition.change not in _TOLD:
-            return
-        alert = transition.alert
-        names = self._recipients if transition.notify is None else transition.notify
-        for name in names:
-            recipient = self._recipients.get(name)
-            if recipient is None:  # the sink was removed by a reload, the episode is older
-                continue
-            yield NewNotice(
-                key=notice_key(alert.episode_id, transition.change, alert.sequence, name),
-                lane=name,
-                episode_id=alert.episode_id,
-                change=transition.change,
-                severity=alert.severity,
-                sequence=alert.sequence,
-                created_ms=alert.at_ms,
-                expires_ms=alert.at_ms + recipient.expire_ms,
-                muted=transition.muted or _why_muted(transition, recipient),
-            )
-
     async def _write(self, batch: Batch) -> None:
         """Until the database has taken it: what was decided is not lost to a full disk."""
         states, forgotten = self.engine.take_changed()
         batch.states.extend(states)
         batch.forgotten.extend(forgotten)
+        batch.told = self._post.take_changed()
         now_ms = self._clock()
         if not batch and 0 <= now_ms - self._written_ms < ALIVE_EVERY_MS:
             return
@@ -176,7 +167,7 @@ class Recorder:
                 continue
             self._held(None)
             self._written_ms = now_ms
-            self._ring({notice.lane for notice in batch.notices})
+            self._ring({notice.sink for notice in batch.notices})
             return
 
     def _held(self, reason: str | None) -> None:
@@ -187,11 +178,5 @@ class Recorder:
         self.held_reason = reason
 
 
-def _why_muted(transition: Transition, recipient: Recipient) -> str | None:
-    """Why this sink is not told, or None. An end is told to whoever was told the beginning: the outbox knows."""
-    match transition.change:
-        case Change.EASED if not recipient.can_edit:
-            return "eased"  # good news that makes no sound: shown by an edit or not at all
-        case Change.FIRED | Change.ESCALATED if transition.alert.severity.rank < recipient.min_severity.rank:
-            return f"below {recipient.min_severity}"
-    return None
+def _batch() -> Batch:
+    return Batch(events=[], transitions=[], states=[], forgotten=[], notices=[])

@@ -4,20 +4,9 @@ from typing import Protocol
 
 import msgspec
 
-from rules.alerts import Alert, Change, Severity
+from rules.alerts import Change, Severity
 from rules.alerts import Moment as Moment
-
-
-class Notice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is to be told, before anybody has put it into words. Rendered when it leaves, never earlier."""
-
-    key: str  # the outbox row's; its head labels a repeat
-    change: Change
-    alert: Alert  # as it stands now, not as it stood when the row was written
-    history: tuple[Moment, ...] = ()  # the episode's changes so far, oldest first
-    created_ms: int  # when it was decided
-    is_repeat: bool = False  # an earlier copy may have arrived
-    merged: int = 1  # how many waiting changes of the episode this one message tells
+from rules.delivery.letters import Notice as Notice
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -28,6 +17,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     footer: str = ""  # rule id, times; small print
     severity: Severity = Severity.INFO
     change: Change | None = None  # None: a word of our own (a test, a lane that died)
+    is_silent: bool | None = None  # without a sound, where the chat can; None: as the chat's driver thinks fit
+    replies: str | None = None  # the name of the message that this one speaks of again, where the chat has threads
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):

@@ -1,22 +1,15 @@
 """A notice in words: what happened, how bad, how long, and how old the news is. No chat's markup."""
 
-from datetime import UTC, datetime
-from typing import Protocol
-
 from rules import kinds
 from rules.alerts import Alert, Change
+from rules.delivery.letters import Form
 from rules.sentences import Sentences
-from rules.units import say_duration
 from sinks.base import Message, Moment, Notice
+from sinks.render_many import render_many
+from sinks.wording import Say, headed, say_clock, say_date, say_length, say_when, verdict
 
 LATE_AFTER_MS = 60_000
-_DAY_MS = 86_400_000
-
-
-class Say(Protocol):
-    """How a rule kind puts one of its alerts."""
-
-    def __call__(self, alert: Alert, now_ms: int, /) -> Sentences: ...
+HISTORY_SHOWN = 8  # changes in the line that tells them in order
 
 
 def render(
@@ -32,62 +25,39 @@ def render(
     `label` stands first (SIMULATED). A fire that is told only after its episode has ended becomes one message that
     says both.
     """
+    if notice.form is not Form.ALERT or notice.alert is None:
+        return render_many(notice, now_ms, label=label, say=say, late_after_ms=late_after_ms)
     alert = notice.alert
     sentences = say(alert, now_ms)
     is_over = notice.change is not Change.CLEARED and alert.ended_ms is not None and not alert.is_momentary
-    before = [label] if label else []
-    late_ms = now_ms - notice.created_ms
-    if late_ms > late_after_ms:
-        before.append(f"delayed {_spoken(late_ms)}")
-    headline = "  ".join([*before, _verdict(notice, is_over=is_over), sentences.headline])
-    if notice.is_repeat:
-        headline += f" (may be a repeat) #{notice.key[:6]}"
     return Message(
-        headline=headline,
-        lines=_lines(notice, sentences, now_ms, is_over=is_over),
-        footer=f"rule {alert.rule_id} · {_date(alert.at_ms)} {_clock(alert.at_ms)}",
+        headline=headed(
+            notice, [verdict(notice.change, alert, is_over=is_over), sentences.headline], now_ms, label, late_after_ms
+        ),
+        lines=_lines(notice, alert, sentences, now_ms, is_over=is_over),
+        footer=f"rule {alert.rule_id} · {say_date(alert.at_ms)} {say_clock(alert.at_ms)}",
         severity=alert.severity,
         change=Change.CLEARED if is_over else notice.change,
     )
 
 
-def _verdict(notice: Notice, *, is_over: bool) -> str:
-    """The word a trader reads first: WARNING, ESCALATED to CRITICAL, EASED to WARNING, CLEARED."""
-    loudness = notice.alert.severity.upper()
-    if is_over:
-        return f"{loudness}, already over"
-    match notice.change:
-        case Change.ESCALATED:
-            return f"ESCALATED to {loudness}"
-        case Change.EASED:
-            return f"EASED to {loudness}"
-        case Change.CLEARED:
-            return "CLEARED"
-        case Change.PENDING:
-            return f"PENDING {loudness}"
-        case Change.LAPSED:
-            return "LAPSED"
-    return loudness
-
-
-def _lines(notice: Notice, sentences: Sentences, now_ms: int, *, is_over: bool) -> tuple[str, ...]:
-    alert = notice.alert
+def _lines(notice: Notice, alert: Alert, sentences: Sentences, now_ms: int, *, is_over: bool) -> tuple[str, ...]:
     peak = _peak(alert, sentences)
     first, *rest = sentences.details or ("",)
     if alert.is_momentary:
         return tuple(line for line in (first, *rest, _history(notice, now_ms)) if line)
     if alert.ended_ms is not None:
-        since = _when(alert.started_ms, now_ms)
-        times = f"lasted {_length(alert.ended_ms - alert.started_ms)}, since {since}{peak}"
+        since = say_when(alert.started_ms, now_ms)
+        times = f"lasted {say_length(alert.ended_ms - alert.started_ms)}, since {since}{peak}"
         if is_over:
-            times = f"fired {since}, cleared {_when(alert.ended_ms, now_ms)}{peak}"
+            times = f"fired {since}, cleared {say_when(alert.ended_ms, now_ms)}{peak}"
         lines = [times, first, *rest]
     else:
         held_ms = now_ms - alert.held_since_ms
-        held = f"held {_length(held_ms)}" if held_ms >= 1_000 else ""
+        held = f"held {say_length(held_ms)}" if held_ms >= 1_000 else ""
         lines = [", ".join(piece for piece in (held, first) if piece), *rest]
         if notice.change is not Change.FIRED:
-            lines.append(f"since {_when(alert.started_ms, now_ms)}{peak}")
+            lines.append(f"since {say_when(alert.started_ms, now_ms)}{peak}")
     return tuple(line for line in (*lines, _history(notice, now_ms)) if line)
 
 
@@ -99,42 +69,16 @@ def _peak(alert: Alert, sentences: Sentences) -> str:
 
 
 def _history(notice: Notice, now_ms: int) -> str:
-    """The changes that this one message tells, when it tells more than one."""
-    if notice.merged < 2:
+    """The changes so far, where one message tells several of them, or stands for all."""
+    if (notice.merged < 2 and not notice.is_edit) or len(notice.history) < (2 if notice.is_edit else 1):
         return ""
-    return "in order: " + ", ".join(_told(moment, now_ms) for moment in notice.history[-6:]) if notice.history else ""
+    latest = notice.history[-HISTORY_SHOWN:]
+    missing = len(notice.history) - len(latest)
+    return "in order: " + ", ".join(
+        [*([f"{missing} changes"] if missing else []), *(_told(moment, now_ms) for moment in latest)]
+    )
 
 
 def _told(moment: Moment, now_ms: int) -> str:
     loudness = "" if moment.change is Change.CLEARED else f" {moment.severity}"
-    return f"{moment.change}{loudness} {_when(moment.at_ms, now_ms)}"
-
-
-def _when(at_ms: int, now_ms: int) -> str:
-    """12:01:05Z, with the date if it was another day."""
-    is_today = at_ms // _DAY_MS == now_ms // _DAY_MS
-    return _clock(at_ms) if is_today else f"{_date(at_ms)} {_clock(at_ms)}"
-
-
-def _clock(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%H:%M:%SZ}"
-
-
-def _date(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d}"
-
-
-def _length(ms: int) -> str:
-    return say_duration(ms - ms % 1_000)
-
-
-def _spoken(ms: int) -> str:
-    """How late, as one says it: 40 s, 7 min, 3 h 5 min, 2 days."""
-    minutes, hours = ms // 60_000, ms // 3_600_000
-    if minutes < 1:
-        return f"{ms // 1_000} s"
-    if hours < 1:
-        return f"{minutes} min"
-    if hours < 48:
-        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
-    return f"{hours // 24} days"
+    return f"{moment.change}{loudness} {say_when(moment.at_ms, now_ms)}"

@@ -185,7 +185,7 @@ class SlackBotSink(_Slack):
         if edits is None:
             method, target = (
                 "chat.postMessage",
-                {"channel": self._channel, "unfurl_links": False, "unfurl_media": False},
+                {"channel": self._channel, "unfurl_links": False, "unfurl_media": False} | _thread(message),
             )
         else:
             channel, _, ts = edits.rpartition("/")
@@ -215,6 +215,12 @@ class SlackBotSink(_Slack):
 
 
 SlackSink = SlackWebhookSink | SlackBotSink
+
+
+def _thread(message: Message) -> dict[str, Any]:
+    """In the thread of the message that this one speaks of again, and in the channel too: a thread alone is silent."""
+    _, _, ts = (message.replies or "").rpartition("/")
+    return {"thread_ts": ts, "reply_broadcast": True} if ts else {}
 
 
 def _dressed(message: Message) -> dict[str, Any]:

@@ -127,6 +127,8 @@ class TelegramSink:
         else:
             method = "sendMessage"
             payload["disable_notification"] = self._address.is_silent or _is_quiet(message)
+            if (first := _first_of(message, chat)) is not None:  # and if it was deleted, the words still arrive
+                payload["reply_parameters"] = {"message_id": first, "allow_sending_without_reply": True}
             if self._address.topic is not None:
                 payload["message_thread_id"] = self._address.topic
         url = f"{self._url}/{method}"
@@ -191,7 +193,9 @@ def _escaped(text: str) -> str:
 
 
 def _is_quiet(message: Message) -> bool:
-    """Good news and small news arrive without a sound."""
+    """Good news and small news arrive without a sound, unless the sink was told otherwise."""
+    if message.is_silent is not None:
+        return message.is_silent
     return message.severity is Severity.INFO or message.change in {Change.CLEARED, Change.EASED}
 
 
@@ -206,6 +210,13 @@ def _name(result: _Sent | bool | None) -> str | None:
     if not isinstance(result, _Sent) or result.message_id is None or result.chat is None:
         return None
     return f"{result.chat.id}/{result.message_id}"
+
+
+def _first_of(message: Message, chat: str) -> int | None:
+    """The number of the message that this one speaks of again; None if it stands in another chat."""
+    home, _, number = (message.replies or "").rpartition("/")
+    is_here = home == chat or (home != "" and not chat.lstrip("-").isdecimal())  # @names have a number we cannot know
+    return int(number) if is_here and number.isdecimal() else None
 
 
 def _split(message_id: str) -> tuple[str, int]:

@@ -5,9 +5,11 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.alerts import AlertState, Transition
+from rules.delivery.letters import Letter
+from rules.delivery.post import Changed
 from rules.events import Event
 from storage.database import Database
-from storage.notices import NOTICE_COLUMNS, NewNotice, notice_row
+from storage.notices import NOTICE_COLUMNS, notice_row
 from storage.rows import (
     ALERT_COLUMNS,
     EVENT_COLUMNS,
@@ -20,6 +22,7 @@ from storage.rows import (
 )
 from storage.schema import LAST_ALIVE
 from storage.sentences import in_words
+from storage.standings import write_standings
 from storage.statements import (
     forget_states,
     insert_events,
@@ -40,10 +43,11 @@ class Batch(msgspec.Struct, kw_only=True):
     transitions: list[Transition] = []
     states: list[AlertState] = []  # as they are now; of several of one fingerprint the last counts
     forgotten: list[str] = []  # fingerprints
-    notices: list[NewNotice] = []
+    notices: list[Letter] = []
+    told: Changed | None = None  # what the post remembers
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.transitions or self.states or self.forgotten or self.notices)
+        return bool(self.events or self.transitions or self.states or self.forgotten or self.notices or self.told)
 
 
 class Journal:
@@ -80,6 +84,8 @@ class Journal:
             await say(words.states, [state_row(state) for state in current.values()])
         if batch.notices:
             await say(words.notices, [notice_row(notice) for notice in batch.notices])
+        if batch.told:
+            await write_standings(connection, batch.told, now_ms)
         await say(words.meta, [(LAST_ALIVE, str(now_ms))])
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row
 
+from rules.delivery.letters import Form
 from storage.notices import to_words
 
 _key = msgspec.json.Decoder(dict[str, str])
@@ -23,6 +24,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     headline: str | None  # of our own words
     created_ms: int
     expires_ms: int
+    due_ms: int | None  # it leaves no earlier
+    form: str | None  # alert, summary, digest or words
     attempts: int
     is_repeat: bool
     not_before_ms: int | None
@@ -55,9 +58,11 @@ def to_entry(row: Row[Any]) -> Entry:
         change=row.change,
         rule_id=row.rule_id,
         alert_key=_key.decode(row.alert_key) if row.alert_key else {},
-        headline=to_words(row.text).headline if row.text else None,
+        headline=_headline(row),
         created_ms=row.created_ms,
         expires_ms=row.expires_ms,
+        due_ms=row.due_ms,
+        form=row.form,
         attempts=row.attempts,
         is_repeat=row.repeats > 0,
         not_before_ms=row.not_before_ms,
@@ -67,6 +72,12 @@ def to_entry(row: Row[Any]) -> Entry:
         merged_into=row.merged_into,
         reason=row.last_error,
     )
+
+
+def _headline(row: Row[Any]) -> str | None:
+    if row.form == Form.DIGEST:
+        return "digest of what was kept back"
+    return to_words(row.text).headline if row.text else None
 
 
 def to_lane(row: Row[Any]) -> Lane:

@@ -1,10 +1,13 @@
-"""A message that was decided, before anybody has put it into words."""
+"""A letter as a row of the outbox, and what may become of it."""
 
 from typing import Any
 
 import msgspec
+from sqlalchemy import Row
 
 from rules.alerts import Change, Severity
+from rules.delivery.letters import Form, Letter
+from rules.delivery.letters import Words as Words
 
 WAITING = "waiting"  # to be sent, when its turn and its time have come
 SENDING = "sending"  # may be on its way at this moment
@@ -12,49 +15,26 @@ SENT = "sent"  # the far end said yes
 UNCERTAIN = "uncertain"  # it left, no answer came, and it is not sent again
 DEAD = "dead"  # it will never be taken
 EXPIRED = "expired"  # it waited until it was of no use
-MERGED = "merged"  # told by another message of the same episode
-SUPPRESSED = "suppressed"  # muted when it was decided
+MERGED = "merged"  # told by another message: of the same episode, or a summary
+SUPPRESSED = "suppressed"  # not told by itself; its row says why, and which digest tells it if one does
 STATUSES = (WAITING, SENDING, SENT, UNCERTAIN, DEAD, EXPIRED, MERGED, SUPPRESSED)
 
 NOTICE_COLUMNS = (
     "key", "lane", "episode_id", "change", "severity", "sequence", "text", "created_ms", "expires_ms", "status",
-    "muted", "attempts", "repeats", "finished_ms", "last_error",
+    "muted", "attempts", "repeats", "finished_ms", "last_error", "due_ms", "group_key", "form", "is_urgent",
 )  # fmt: skip
-
-
-class Words(msgspec.Struct, frozen=True, gc=False):
-    """Our own words (a test, a lane that died); what is not an alert has nothing to be rendered from."""
-
-    headline: str
-    lines: tuple[str, ...] = ()
-    footer: str = ""
-
-
-class NewNotice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One message to one lane. With an episode it is rendered when it leaves; without, it carries its words."""
-
-    key: str  # rules.alerts.notice_key: the same decision gives the same key
-    lane: str
-    episode_id: str | None = None
-    change: Change | None = None
-    severity: Severity
-    sequence: int = 0
-    created_ms: int
-    expires_ms: int
-    muted: str | None = None  # why it is not sent; kept as a row that says so
-    text: Words | None = None
 
 
 _encode = msgspec.json.Encoder().encode
 _words = msgspec.json.Decoder(Words)
 
 
-def notice_row(notice: NewNotice) -> tuple[Any, ...]:
+def notice_row(notice: Letter) -> tuple[Any, ...]:
     """In the order of NOTICE_COLUMNS."""
     is_muted = notice.muted is not None
     return (
         notice.key,
-        notice.lane,
+        notice.sink,
         notice.episode_id,
         None if notice.change is None else notice.change.value,
         notice.severity.value,
@@ -68,7 +48,36 @@ def notice_row(notice: NewNotice) -> tuple[Any, ...]:
         0,
         notice.created_ms if is_muted else None,
         f"muted: {notice.muted}" if is_muted else None,
+        notice.due_ms or None,
+        notice.group,
+        notice.form.value if notice.text is None else Form.WORDS.value,
+        notice.is_urgent,
     )
+
+
+def to_letter(row: Row[Any]) -> Letter:
+    """What `notice_row` wrote, as it stands now."""
+    return Letter(
+        key=row.key,
+        sink=row.lane,
+        episode_id=row.episode_id,
+        change=None if row.change is None else Change(row.change),
+        severity=Severity(row.severity),
+        sequence=row.sequence,
+        created_ms=row.created_ms,
+        due_ms=row.due_ms or 0,
+        expires_ms=row.expires_ms,
+        group=row.group_key,
+        is_urgent=bool(row.is_urgent),
+        form=form_of(row),
+        muted=row.muted,
+        text=None if row.text is None else to_words(row.text),
+    )
+
+
+def form_of(row: Row[Any]) -> Form:
+    """How the row tells; an older program wrote none."""
+    return Form.ALERT if row.form is None else Form(row.form)
 
 
 def to_words(text: str) -> Words:

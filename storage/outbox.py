@@ -6,8 +6,10 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.alerts import Severity
+from rules.delivery.letters import Form, Letter, Words
+from rules.delivery.policy import SinkPolicy
 from storage import statements as say
-from storage.claim import Delivery, claim
+from storage.claim import Delivery, WhyMuted, claim, never
 from storage.database import Database
 from storage.listing import Entry, Lane, to_entry, to_lane
 from storage.notices import (
@@ -16,8 +18,6 @@ from storage.notices import (
     NOTICE_COLUMNS,
     SUPPRESSED,
     UNCERTAIN,
-    NewNotice,
-    Words,
     notice_row,
 )
 
@@ -33,14 +33,16 @@ class Outbox:
 
     # one message
 
-    async def claim(self, lane: str, now_ms: int, *, can_edit: bool = True) -> Delivery | None:
+    async def claim(
+        self, lane: str, now_ms: int, *, sink: SinkPolicy | None = None, why_muted: WhyMuted = never
+    ) -> Delivery | None:
         """The lane's next message, marked as being sent before it leaves; None: see `next_at_ms`.
 
-        With `can_edit`, good news names the messages that it replaces. After an error call `unclaim` with the same
-        time: the answer may have been lost, and the claim hold.
+        `sink` is how the recipient wants to be told; `why_muted` says what keeps an alert quiet at this moment.
+        After an error call `unclaim` with the same time: the answer may have been lost, and the claim hold.
         """
         async with self._database.writer() as connection:
-            return await claim(connection, lane, now_ms, can_edit=can_edit)
+            return await claim(connection, lane, now_ms, sink=sink, why_muted=why_muted)
 
     async def unclaim(self, lane: str, claimed_ms: int) -> bool:
         """Put back what was claimed then, if anything was: it certainly did not leave."""
@@ -61,9 +63,10 @@ class Outbox:
                 return None
             if (await connection.execute(say.in_flight, {"the_lane": lane})).first() is not None:
                 return None
-            head = (await connection.execute(say.head_of_lane, {"the_lane": lane})).first()
-        if head is None:
-            return None
+            head = (await connection.execute(say.head_of_lane, {"the_lane": lane, "now_ms": now_ms})).first()
+            if head is None:
+                due_ms: int | None = (await connection.execute(say.next_due, {"the_lane": lane})).scalar()
+                return None if due_ms is None else max(now_ms, due_ms, (row.not_before_ms or 0) if row else 0)
         lane_ms: int = (row.not_before_ms or 0) if row is not None else 0
         head_ms: int = min(head.not_before_ms or 0, head.expires_ms)
         return max(now_ms, lane_ms, head_ms)
@@ -130,7 +133,7 @@ class Outbox:
                 await _wait_again(connection, key, until_ms, reason, attempts=0)
 
     async def disable_lane(
-        self, lane: str, reason: str, tell: Iterable[NewNotice] = (), *, key: str | None = None
+        self, lane: str, reason: str, tell: Iterable[Letter] = (), *, key: str | None = None
     ) -> None:
         """Nothing leaves this lane until its address changes or a person enables it; tell others, in one transaction.
 
@@ -237,14 +240,15 @@ def own_words(
     *,
     lasts_ms: int = OWN_WORDS_LAST_MS,
     key: str | None = None,
-) -> NewNotice:
+) -> Letter:
     """A message that is no alert, ready for a lane."""
-    return NewNotice(
+    return Letter(
         key=key or uuid4().hex,
-        lane=lane,
+        sink=lane,
         severity=severity,
         created_ms=now_ms,
         expires_ms=now_ms + lasts_ms,
+        form=Form.WORDS,
         text=words,
     )
 
@@ -254,7 +258,7 @@ async def _wait_again(connection: AsyncConnection, key: str, at_ms: int | None, 
     return (await connection.execute(say.wait_again, values)).rowcount > 0
 
 
-async def _add(connection: AsyncConnection, notices: list[NewNotice]) -> None:
+async def _add(connection: AsyncConnection, notices: list[Letter]) -> None:
     rows = [dict(zip(NOTICE_COLUMNS, notice_row(notice), strict=True)) for notice in notices]
     if rows:
         await connection.execute(say.insert_notices, rows)

@@ -5,6 +5,7 @@ import msgspec
 from storage import statements as say
 from storage.database import Database
 from storage.notices import DEAD, EXPIRED, MERGED, SENT, SUPPRESSED
+from storage.silences import old_acknowledgements, old_silences
 
 DAY_MS = 86_400_000
 _FINISHED = (SENT, MERGED, EXPIRED, SUPPRESSED)
@@ -33,6 +34,7 @@ async def forget(database: Database, now_ms: int, *, days: int, chunk: int = 2_0
     for statuses, limit in ((_FINISHED, before), ((DEAD,), before_dead)):
         while count := await _remove_messages(database, statuses, limit, chunk):
             removed.messages += count
+    await _remove_acts(database, before)
     while count := await _remove_episodes(database, before, min(chunk, 500)):
         removed.episodes += count
     return removed
@@ -47,6 +49,13 @@ async def _remove_messages(database: Database, statuses: tuple[str, ...], before
     values = {"statuses": list(statuses), "before_ms": before_ms, "chunk": chunk}
     async with database.writer() as connection:
         return (await connection.execute(say.old_messages, values)).rowcount
+
+
+async def _remove_acts(database: Database, before_ms: int) -> None:
+    """Silences that ended, and acknowledgements of what is over: few enough for one sentence."""
+    async with database.writer() as connection:
+        await connection.execute(old_silences, {"before_ms": before_ms})
+        await connection.execute(old_acknowledgements, {"before_ms": before_ms})
 
 
 async def _remove_episodes(database: Database, before_ms: int, chunk: int) -> int:

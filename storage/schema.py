@@ -116,9 +116,14 @@ outbox = Table(  # every message that was decided, and what became of it
     Column("edit_of", Text),  # the far end's name of the message that it was to replace
     Column("merged_into", Text),  # key of the row that told this one
     Column("last_error", Text),
+    Column("due_ms", BigInteger),  # decided: it leaves no earlier; `not_before_ms` is what the far end makes us wait
+    Column("group_key", Text),  # those with the same may leave as one message
+    Column("form", Text),  # alert, summary, digest or words
+    Column("is_urgent", Boolean),  # quiet hours do not count for it
     Index(None, "lane", "status", "id"),
     Index(None, "episode_id", "lane"),
     Index(None, "status", "finished_ms"),
+    Index(None, "merged_into"),
 )
 
 lanes = Table(  # the queue of one sink
@@ -131,6 +136,38 @@ lanes = Table(  # the queue of one sink
     Column("held_reason", Text),
     Column("disabled_reason", Text),
     Column("disabled_ms", BigInteger),
+    Column("window_since_ms", BigInteger),  # the stretch in which messages are counted, for a cap
+    Column("window_count", Integer),
+)
+
+standings = Table(  # what is remembered of an alert while it fires: who was told, and who is told again when
+    "standings",
+    metadata,
+    Column("episode_id", Text, primary_key=True),
+    Column("payload", Text, nullable=False),  # the whole Standing as JSON
+)
+
+silences = Table(  # what people do not want to be told for a while
+    "silences",
+    metadata,
+    Column("silence_id", Text, primary_key=True),
+    Column("matchers", Text, nullable=False),  # JSON
+    Column("episode_id", Text),  # of this one alert only
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger),
+    Column("ended_ms", BigInteger),
+    Column("ended_by", Text, nullable=False),
+    Index(None, "ended_ms", "until_ms"),
+)
+
+acknowledgements = Table(  # who has seen an alert; the first to say so
+    "acknowledgements",
+    metadata,
+    Column("episode_id", Text, primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
 )
 
 api_keys = Table(  # who may read, beyond this machine

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import String, and_, bindparam, case, delete, exists, func, literal, null, or_, select, update
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 
-from storage.notices import DEAD, EXPIRED, MERGED, SENDING, SENT, UNCERTAIN, WAITING
+from storage.notices import DEAD, EXPIRED, MERGED, SENDING, SENT, SUPPRESSED, UNCERTAIN, WAITING
 from storage.rows import ALERT_COLUMNS, STATE_COLUMNS
 from storage.schema import (
     alerts,
@@ -54,9 +54,21 @@ lane_to_claim = select(lanes).where(lanes.c.lane == bindparam("the_lane")).with_
 one_lane = select(lanes).where(lanes.c.lane == bindparam("the_lane"))
 add_lane = insert_once(lanes, "lane")
 in_flight = select(outbox.c.key).where(_lane, _is_sending).limit(1)
-head_of_lane = select(outbox).where(_lane, _is_waiting).order_by(outbox.c.id).limit(1)
-episode_in_lane = select(outbox).where(_lane, outbox.c.episode_id == bindparam("the_episode")).order_by(outbox.c.id)
-alert_of_episode = select(alerts).where(alerts.c.episode_id == bindparam("the_episode"))
+_is_due = func.coalesce(outbox.c.due_ms, 0) <= _now
+head_of_lane = select(outbox).where(_lane, _is_waiting, _is_due).order_by(outbox.c.id).limit(1)
+next_due = select(func.min(func.coalesce(outbox.c.due_ms, 0))).where(_lane, _is_waiting)
+_some_episodes = outbox.c.episode_id.in_(bindparam("the_episodes", expanding=True))
+episodes_in_lane = select(outbox).where(_lane, _some_episodes).order_by(outbox.c.id)
+alerts_of_episodes = select(alerts).where(alerts.c.episode_id.in_(bindparam("the_episodes", expanding=True)))
+episodes_in_group = (  # those that may leave with the head, oldest first
+    select(outbox.c.episode_id, func.min(outbox.c.id).label("first"))
+    .where(_lane, _is_waiting, outbox.c.group_key == bindparam("the_group"), outbox.c.episode_id.is_not(None))
+    .group_by(outbox.c.episode_id)
+    .order_by("first")
+    .limit(bindparam("the_limit"))
+)
+carriers = select(outbox).where(outbox.c.key.in_(bindparam("the_keys", expanding=True)))
+carried_by = select(outbox).where(outbox.c.merged_into == bindparam("the_key")).order_by(outbox.c.id)
 history_of_episode = (  # the latest changes are enough for a message; an episode may have thousands
     select(transitions.c.change, transitions.c.severity, transitions.c.at_ms, transitions.c.value)
     .where(transitions.c.episode_id == bindparam("the_episode"))
@@ -74,11 +86,12 @@ start_sending = (  # one message tells all of the group: it is as loud as the lo
         expires_ms=bindparam("the_expires_ms"),
         repeats=bindparam("the_repeats"),
         edit_of=bindparam("the_edit_of"),
+        form=bindparam("the_form"),
     )
 )
 merge_the_rest = (
     update(outbox)
-    .where(_lane, _is_waiting, outbox.c.episode_id == bindparam("the_episode"), outbox.c.key != bindparam("the_key"))
+    .where(_lane, _is_waiting, _some_episodes, outbox.c.key != bindparam("the_key"))
     .values(
         status=MERGED,
         merged_into=bindparam("the_key"),
@@ -88,6 +101,33 @@ merge_the_rest = (
 )
 expire_one = (
     update(outbox).where(_key, _is_waiting).values(status=EXPIRED, finished_ms=_now, last_error=bindparam("the_reason"))
+)
+_some_keys = outbox.c.key.in_(bindparam("the_keys", expanding=True))
+suppress = (  # muted after all, or kept back for a digest
+    update(outbox)
+    .where(_some_keys, _is_waiting)
+    .values(
+        status=SUPPRESSED,
+        finished_ms=_now,
+        muted=bindparam("the_reason"),
+        merged_into=bindparam("the_digest"),
+        last_error=literal("muted: ").concat(bindparam("the_reason", type_=String)),
+    )
+)
+postpone = (  # it lives as long as it would have after its new time
+    update(outbox)
+    .where(_some_keys, _is_waiting)
+    .values(
+        due_ms=bindparam("until_ms"),
+        expires_ms=case(
+            (outbox.c.expires_ms > bindparam("the_expires_ms"), outbox.c.expires_ms), else_=bindparam("the_expires_ms")
+        ),
+    )
+)
+count_in_window = (
+    update(lanes)
+    .where(lanes.c.lane == bindparam("the_lane"))
+    .values(window_since_ms=bindparam("since_ms"), window_count=bindparam("the_count"))
 )
 _overdue = and_(_is_waiting, outbox.c.expires_ms <= _now)
 _expired = {
@@ -264,6 +304,11 @@ retry_by_hand = (  # as long as it was given at first; what may have arrived say
         not_before_ms=null(),
         send_started_ms=null(),
         finished_ms=null(),
+        merged_into=null(),
+        muted=null(),
+        due_ms=null(),  # a person wants it now: nothing keeps it back
+        group_key=null(),
+        is_urgent=True,
         expires_ms=_now + outbox.c.expires_ms - outbox.c.created_ms,
         last_error=_because("sent again by hand"),
     )
@@ -327,6 +372,17 @@ latest_transitions = (
     .order_by(transitions.c.id.desc())
     .limit(bindparam("the_limit"))
 )
+
+# one rule, for whoever asks why it spoke or did not
+_its_rule = alerts.c.rule_id == bindparam("the_rule")
+transitions_of_rule = (
+    select(transitions, alerts.c.rule_id, alerts.c.kind, alerts.c.key)
+    .join(alerts, alerts.c.episode_id == transitions.c.episode_id)
+    .where(_its_rule)
+    .order_by(transitions.c.id.desc())
+    .limit(bindparam("the_limit"))
+)
+outbox_of_rule = _shown.where(_its_rule)
 
 # retention: a bounded chunk at a time, so that nobody waits long; the newest event stays, its number is the log's end
 _chunk: BindParameter[int] = bindparam("chunk")

@@ -10,6 +10,7 @@ import aiohttp
 
 from daemon.dispatch import Dispatch, LaneConfig
 from rules.alerts import Severity
+from rules.delivery import SinkPolicy
 from sinks.post import Patience
 from sinks.registry import Options, PacedSink, build
 from storage.listing import Entry
@@ -79,7 +80,15 @@ async def dispatching(
     label: str | None = None,
 ) -> AsyncIterator[Dispatch]:
     """Lanes at work from here on; at the end they are stopped and waited for."""
-    lanes = {name: LaneConfig(sink=sink, address_hash=name, edit=edit, repeats=repeats) for name, sink in sinks.items()}
+    lanes = {
+        name: LaneConfig(
+            sink=sink,
+            address_hash=name,
+            policy=SinkPolicy(name=name, can_edit=edit and sink.can_edit),
+            repeats=repeats,
+        )
+        for name, sink in sinks.items()
+    }
     dispatch = Dispatch(outbox, lanes, clock=clock, label=label, uniform=lambda low, _: low, sleep=clock.sleep)
     stop = asyncio.Event()
     task = asyncio.create_task(dispatch.run(stop), name="dispatch")

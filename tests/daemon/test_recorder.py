@@ -13,8 +13,9 @@ import pytest
 from daemon import recorder as module
 from daemon.bus import BATCHES_MAX, Bus, Mailbox
 from daemon.keeping import Keeping
-from daemon.recorder import ALIVE_EVERY_MS, EVENTS_MAX, Recipient, Recorder
+from daemon.recorder import ALIVE_EVERY_MS, EVENTS_MAX, Recorder
 from rules.alerts import Severity
+from rules.delivery import Policy, Post, SinkPolicy
 from rules.engine import Engine
 from rules.events import Event, FundingRate
 from rules.spec import parse
@@ -35,8 +36,8 @@ def rate(percent: float, at_ms: int = NOW, *, symbol: str = BTC) -> FundingRate:
     return FundingRate(venue="okx", symbol=symbol, rate=percent / 100, interval_h=8.0, at_ms=at_ms, received_ms=at_ms)
 
 
-def sink(name: str, min_severity: Severity = Severity.INFO, *, can_edit: bool = True) -> Recipient:
-    return Recipient(name=name, min_severity=min_severity, expire_ms=3_600_000, can_edit=can_edit)
+def sink(name: str, min_severity: Severity = Severity.INFO, *, can_edit: bool = True) -> SinkPolicy:
+    return SinkPolicy(name=name, min_severity=min_severity, expire_ms=3_600_000, can_edit=can_edit)
 
 
 class Seen(Journal):
@@ -60,15 +61,17 @@ def recorder_for(
     journal: Journal,
     clock: Clock,
     *rules: dict[str, Any],
-    recipients: Iterable[Recipient] = (),
+    recipients: Iterable[SinkPolicy] = (),
     rung: list[str] | None = None,
 ) -> Recorder:
-    engine = Engine([parse(raw).compile() for raw in rules])
+    compiled = {raw["id"]: parse(raw).compile() for raw in rules}
+    engine = Engine(compiled.values())
+    policy = Policy(sinks={sink.name: sink for sink in recipients}, rules=compiled)
     return Recorder(
         engine=engine,
         journal=journal,
         keeping=Keeping(60_000),
-        recipients=recipients,
+        post=Post(policy),
         clock=clock,
         ring=(rung if rung is not None else []).extend,
         sleep=lambda wait_s: asyncio.sleep(0.01),

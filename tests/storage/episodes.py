@@ -12,9 +12,9 @@ from rules.alerts import (
     fingerprint,
     notice_key,
 )
+from rules.delivery import Letter
 from rules.events import FundingRate, Liquidation
 from storage.journal import Batch
-from storage.notices import NewNotice
 
 NOW = 1_790_000_000_000
 HOUR_MS = 3_600_000
@@ -91,9 +91,9 @@ class Episode:
             alert=None if is_over else self.alert,
         )
         notices = [
-            NewNotice(
+            Letter(
                 key=notice_key(self.episode_id, change, self.sequence, lane),
-                lane=lane,
+                sink=lane,
                 episode_id=self.episode_id,
                 change=change,
                 severity=severity,

@@ -1,0 +1,162 @@
+"""What people do not want to be told for a while, and which alerts somebody has seen.
+
+Written by the command line, by chats and over HTTP; the daemon reads it again every second.
+"""
+
+from secrets import token_hex
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from rules.delivery.matchers import Matchers
+from rules.delivery.silences import Acknowledgement, Silence
+from storage.database import Database
+from storage.schema import acknowledgements, alerts, silences
+from storage.sentences import insert_once
+
+_encode = msgspec.json.Encoder().encode
+_matchers = msgspec.json.Decoder(Matchers)
+_now: Any = bindparam("now_ms")
+_is_active = and_(silences.c.ended_ms.is_(None), or_(silences.c.until_ms.is_(None), silences.c.until_ms > _now))
+
+add_silence = insert_once(silences)
+active_silences = select(silences).where(_is_active).order_by(silences.c.created_ms, silences.c.silence_id)
+newest_silences = (
+    select(silences).order_by(silences.c.created_ms.desc(), silences.c.silence_id).limit(bindparam("the_limit"))
+)
+silences_like = (
+    select(silences).where(silences.c.silence_id.startswith(bindparam("prefix"), autoescape=False)).limit(10)
+)
+end_silence = (
+    update(silences)
+    .where(silences.c.silence_id == bindparam("the_silence"), _is_active)
+    .values(ended_ms=_now, ended_by=bindparam("the_author"))
+)
+old_silences = delete(silences).where(func.coalesce(silences.c.ended_ms, silences.c.until_ms) < bindparam("before_ms"))
+add_acknowledgement = insert_once(acknowledgements, "episode_id")
+one_acknowledgement = select(acknowledgements).where(acknowledgements.c.episode_id == bindparam("the_episode"))
+renew_acknowledgement = (  # what got worse since can be seen anew
+    update(acknowledgements)
+    .where(acknowledgements.c.episode_id == bindparam("the_episode"), acknowledgements.c.at_ms < bindparam("worse_ms"))
+    .values(who=bindparam("the_who"), at_ms=_now)
+)
+running_acknowledgements = (
+    select(acknowledgements)
+    .join(alerts, alerts.c.episode_id == acknowledgements.c.episode_id)
+    .where(alerts.c.is_firing)
+    .order_by(acknowledgements.c.episode_id)
+)
+old_acknowledgements = delete(acknowledgements).where(
+    acknowledgements.c.at_ms < bindparam("before_ms"),
+    acknowledgements.c.episode_id.not_in(select(alerts.c.episode_id).where(alerts.c.is_firing)),
+)
+
+
+class Silences:
+    """Every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(
+        self,
+        *,
+        author: str,
+        matchers: Matchers | None = None,
+        episode_id: str | None = None,
+        reason: str = "",
+        until_ms: int | None = None,
+        silence_id: str | None = None,
+    ) -> Silence:
+        """Begin one. With `episode_id` it is about that alert only, and ends at the latest when it clears.
+
+        The same `silence_id` twice is one silence: the first stays. ValueError for one without an end and an episode.
+        """
+        if until_ms is None and episode_id is None:
+            raise ValueError("a silence has an end, or is about one alert; give a time")
+        silence = Silence(
+            silence_id=silence_id or token_hex(4),
+            matchers=matchers or Matchers(),
+            episode_id=episode_id,
+            author=author,
+            reason=reason,
+            created_ms=self._database.clock(),
+            until_ms=until_ms,
+        )
+        async with self._database.writer() as connection:
+            await connection.execute(add_silence, [_row(silence)])
+        return silence
+
+    async def end(self, silence_id: str, author: str) -> bool:
+        """End one by hand; False if it has ended already, or never was."""
+        async with self._database.writer() as connection:
+            return await lift(connection, silence_id, author, self._database.clock())
+
+    async def active(self, now_ms: int) -> list[Silence]:
+        """Those that count at this moment, oldest first."""
+        async with self._database.reader() as connection:
+            return [to_silence(row) for row in await connection.execute(active_silences, {"now_ms": now_ms})]
+
+    async def listing(self, *, limit: int = 100) -> list[Silence]:
+        """The newest, newest first, also those that have ended."""
+        async with self._database.reader() as connection:
+            return [to_silence(row) for row in await connection.execute(newest_silences, {"the_limit": limit})]
+
+    async def find(self, prefix: str) -> list[Silence]:
+        """Those whose name begins so, at most ten."""
+        async with self._database.reader() as connection:
+            return [to_silence(row) for row in await connection.execute(silences_like, {"prefix": prefix})]
+
+    async def acknowledge(self, episode_id: str, who: str, *, worse_ms: int = 0) -> tuple[Acknowledgement, bool]:
+        """Say that somebody has seen an alert. (the acknowledgement that counts, whether it is this one).
+
+        Two people at once get one result: the first. One from before `worse_ms` is about less, and gives way.
+        """
+        now_ms = self._database.clock()
+        values = {"episode_id": episode_id, "who": who, "at_ms": now_ms}
+        async with self._database.writer() as connection:
+            is_first = (await connection.execute(add_acknowledgement, values)).rowcount > 0
+            if not is_first and worse_ms:
+                renewed = {"the_episode": episode_id, "worse_ms": worse_ms, "the_who": who, "now_ms": now_ms}
+                is_first = (await connection.execute(renew_acknowledgement, renewed)).rowcount > 0
+            row = (await connection.execute(one_acknowledgement, {"the_episode": episode_id})).one()
+        return Acknowledgement(episode_id=row.episode_id, who=row.who, at_ms=row.at_ms), is_first
+
+    async def acknowledgement(self, episode_id: str) -> Acknowledgement | None:
+        """Who has seen this alert."""
+        async with self._database.reader() as connection:
+            row = (await connection.execute(one_acknowledgement, {"the_episode": episode_id})).first()
+        return None if row is None else Acknowledgement(episode_id=row.episode_id, who=row.who, at_ms=row.at_ms)
+
+    async def acknowledged(self) -> list[Acknowledgement]:
+        """Of the alerts that are firing."""
+        async with self._database.reader() as connection:
+            rows = (await connection.execute(running_acknowledgements)).all()
+        return [Acknowledgement(episode_id=row.episode_id, who=row.who, at_ms=row.at_ms) for row in rows]
+
+
+async def lift(connection: AsyncConnection, silence_id: str, author: str, now_ms: int) -> bool:
+    """End a silence inside a transaction of the caller's."""
+    values = {"the_silence": silence_id, "the_author": author, "now_ms": now_ms}
+    return (await connection.execute(end_silence, values)).rowcount > 0
+
+
+def to_silence(row: Row[Any]) -> Silence:
+    """The silence that `add` wrote."""
+    return Silence(
+        silence_id=row.silence_id,
+        matchers=_matchers.decode(row.matchers),
+        episode_id=row.episode_id,
+        author=row.author,
+        reason=row.reason,
+        created_ms=row.created_ms,
+        until_ms=row.until_ms,
+        ended_ms=row.ended_ms,
+        ended_by=row.ended_by,
+    )
+
+
+def _row(silence: Silence) -> dict[str, Any]:
+    return msgspec.structs.asdict(silence) | {"matchers": _encode(silence.matchers).decode()}
