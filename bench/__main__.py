@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import decision_to_post, fanout, hot_path, journal_rate, startup, views
+from bench import books, decision_to_post, decoders, fanout, hot_path, journal_rate, startup, views
 from bench.measure import Row
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -19,6 +19,8 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "startup": startup.rows,
     "fanout": fanout.rows,
     "views": views.rows,
+    "decoders": decoders.rows,
+    "books": books.rows,
 }
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
