@@ -148,9 +148,11 @@ class Decoder:
                 raise ValueError(f"a change of {new.symbol or 'a ticker'} came before its snapshot")
             known = self._tickers[new.symbol] = Known(new.symbol)
         events = known.take(new, frame.ts, received_ms, self.intervals_h)
-        if known.take_prices(new) and (self._prices_of is None or new.symbol in self._prices_of):
-            return (*events, known.best_prices(new.symbol, frame.cs, frame.ts, received_ms))
-        return events
+        is_wanted = self._prices_of is None or new.symbol in self._prices_of
+        prices = known.take_prices(new, frame.cs, frame.ts, received_ms, is_wanted=is_wanted)
+        if prices is None:
+            return events
+        return (*events, prices) if events else (prices,)
 
     def _liquidations(self, rows: list[_Forced], received_ms: int) -> Sequence[Event]:
         if len(rows) == 1:  # most batches

@@ -11,7 +11,7 @@ from math import inf
 import msgspec
 
 from daemon.wire.bybit_symbols import read_name, to_symbol
-from daemon.wire.numbers import number, positive, whole
+from daemon.wire.numbers import Amount, number, positive, whole
 from rules.events import Event, FundingRate, MarkPrice, OpenInterest
 from rules.events import Ticker as BestPrices
 
@@ -42,11 +42,11 @@ class Ticker(msgspec.Struct, gc=False, rename="camel"):
 class LiveTicker(Ticker, gc=False, rename="camel"):
     """The same over the stream, with the prices that change in nearly every frame: read by msgspec on its way."""
 
-    last_price: float | None = None
-    bid1_price: float | None = None
-    bid1_size: float | None = None
-    ask1_price: float | None = None
-    ask1_size: float | None = None
+    last_price: Amount | None = None
+    bid1_price: Amount | None = None
+    bid1_size: Amount | None = None
+    ask1_price: Amount | None = None
+    ask1_size: Amount | None = None
 
 
 class GappyTicker(Ticker, gc=False, rename="camel"):
@@ -79,6 +79,7 @@ class Known:
         "bid_size",
         "index",
         "interval_h",
+        "is_inverse",
         "last",
         "mark",
         "oi",
@@ -93,6 +94,7 @@ class Known:
     def __init__(self, name: str) -> None:
         """ValueError if the name is not an instrument."""
         self.symbol = to_symbol(name)
+        self.is_inverse = read_name(name).is_inverse
         self.mark: float | None = None
         self.index: float | None = None
         self.rate: float | None = None
@@ -170,28 +172,27 @@ class Known:
                 events = (*events, interest)
         return events
 
-    def take_prices(self, new: LiveTicker) -> bool:
-        """Remember the best prices of `new`; whether there were any."""
+    def take_prices(
+        self, new: LiveTicker, sequence: int | None, at_ms: int, received_ms: int, *, is_wanted: bool
+    ) -> BestPrices | None:
+        """Remember the best prices of `new`; if it has any and they are wanted, all of them as they stand."""
         bid, bid_size, ask, ask_size, last = (
             new.bid1_price, new.bid1_size, new.ask1_price, new.ask1_size, new.last_price,
         )  # fmt: skip
-        found = False
         if bid is not None:
-            self.bid, found = (bid if 0.0 < bid < inf else None), True
+            self.bid = bid or None
         if bid_size is not None:
-            self.bid_size, found = (bid_size if 0.0 < bid_size < inf else None), True
+            self.bid_size = bid_size or None
         if ask is not None:
-            self.ask, found = (ask if 0.0 < ask < inf else None), True
+            self.ask = ask or None
         if ask_size is not None:
-            self.ask_size, found = (ask_size if 0.0 < ask_size < inf else None), True
+            self.ask_size = ask_size or None
         if last is not None:
-            self.last, found = (last if 0.0 < last < inf else None), True
-        return found
-
-    def best_prices(self, name: str, sequence: int | None, at_ms: int, received_ms: int) -> BestPrices:
-        """Bid, ask, last and mark as they stand."""
+            self.last = last or None
+        if not is_wanted or (bid is bid_size is ask is ask_size is last is None):
+            return None
         bid_size, ask_size = self.bid_size, self.ask_size
-        if name.endswith("USD") and read_name(name).is_inverse:  # sizes are dollars
+        if self.is_inverse:  # sizes are dollars
             bid_size = bid_size / self.bid if bid_size and self.bid else None
             ask_size = ask_size / self.ask if ask_size and self.ask else None
         return BestPrices(

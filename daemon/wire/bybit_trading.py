@@ -6,27 +6,27 @@ pushed while it moves and once more with `confirm` when it is over; it names its
 quoted in USD are inverse: their sizes are dollars and are turned into coins by the price.
 """
 
-from collections.abc import Callable
-from math import inf, isfinite
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import msgspec
 
 from daemon.wire.bybit_symbols import from_symbol, read_name
 from daemon.wire.bybit_tickers import VENUE
-from rules.events import BookSnapshot, BookUpdate, Candle, Event, Levels, Taker, Trade
+from daemon.wire.numbers import Amount, Positive
+from rules.events import BookSnapshot, BookUpdate, Candle, Event, Levels, Trade
 
 BOOK_LEVELS = 50
 _STARTS, _LETTERS = len('{"topic":"'), 6
 PLACE = slice(_STARTS, _STARTS + _LETTERS)
-_TAKERS: dict[str, Taker] = {"Buy": "buy", "Sell": "sell"}
 
 
 class _Trade(msgspec.Struct, gc=False):
     T: int
     s: str
-    S: str
-    v: float
-    p: float
+    S: Literal["Buy", "Sell"]
+    v: Positive
+    p: Positive
     i: str
 
 
@@ -37,8 +37,8 @@ class _Trades(msgspec.Struct, gc=False):
 
 class _Book(msgspec.Struct, gc=False):
     s: str
-    b: tuple[tuple[float, float], ...]
-    a: tuple[tuple[float, float], ...]
+    b: tuple[tuple[Positive, Amount], ...]
+    a: tuple[tuple[Positive, Amount], ...]
     u: int
 
 
@@ -53,12 +53,12 @@ class _BookFrame(msgspec.Struct, gc=False):
 class _Bar(msgspec.Struct, gc=False):
     start: int
     end: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    turnover: float
+    open: Positive
+    high: Positive
+    low: Positive
+    close: Positive
+    volume: Amount
+    turnover: Amount
     confirm: bool
     timestamp: int
 
@@ -68,40 +68,32 @@ class _Bars(msgspec.Struct, gc=False):
     data: list[_Bar]
 
 
-# numbers travel as text; msgspec reads them on its way
+# numbers travel as text; msgspec reads and checks them on its way
 _trades = msgspec.json.Decoder(_Trades, strict=False)
 _book = msgspec.json.Decoder(_BookFrame, strict=False)
 _bars = msgspec.json.Decoder(_Bars, strict=False)
 
-Read = Callable[[bytes, int], tuple[Event, ...]]
+Read = Callable[[bytes, int], Sequence[Event]]
 
 
-def decode_trades(frame: bytes, received_ms: int) -> tuple[Event, ...]:
+def decode_trades(frame: bytes, received_ms: int) -> list[Event]:
     """The trades of a publicTrade frame. ValueError, or msgspec's, if it makes no sense."""
-    rows = _trades.decode(frame).data
-    if len(rows) == 1:  # most frames
-        return (_trade(rows[0], received_ms),)
-    return tuple([_trade(row, received_ms) for row in rows])
-
-
-def _trade(row: _Trade, received_ms: int) -> Trade:
-    name, price, quantity = row.s, row.p, row.v
-    symbol, _, is_inverse = read_name(name)
-    if not (0.0 < price < inf and 0.0 < quantity < inf):
-        raise ValueError(f"a trade of {name} has no size or no price")
-    taker = _TAKERS.get(row.S)
-    if taker is None:
-        raise ValueError(f"'{row.S}' is not a side")
-    return Trade(
-        venue=VENUE,
-        symbol=symbol,
-        price=price,
-        quantity=quantity / price if is_inverse else quantity,
-        taker=taker,
-        trade_id=row.i,
-        at_ms=row.T,
-        received_ms=received_ms,
-    )
+    events: list[Event] = []
+    for row in _trades.decode(frame).data:  # written out: they are many
+        price, quantity = row.p, row.v
+        symbol, _, is_inverse = read_name(row.s)
+        trade = Trade(
+            venue=VENUE,
+            symbol=symbol,
+            price=price,
+            quantity=quantity / price if is_inverse else quantity,
+            taker="buy" if row.S == "Buy" else "sell",
+            trade_id=row.i,
+            at_ms=row.T,
+            received_ms=received_ms,
+        )
+        events.append(trade)
+    return events
 
 
 def decode_book(frame: bytes, received_ms: int) -> tuple[Event, ...]:
@@ -110,8 +102,6 @@ def decode_book(frame: bytes, received_ms: int) -> tuple[Event, ...]:
     book, at_ms = message.data, message.cts or message.ts
     symbol, _, is_inverse = read_name(book.s)
     bids, asks, sequence = book.b, book.a, book.u
-    if not isfinite(sum(map(sum, bids)) + sum(map(sum, asks))):
-        raise ValueError(f"the book of {symbol} holds what is no number")
     if is_inverse:
         bids, asks = _in_coins(bids), _in_coins(asks)
     if sequence == 1 or message.type == "snapshot":
@@ -155,9 +145,6 @@ def decode_candles(frame: bytes, received_ms: int) -> tuple[Event, ...]:
 
 
 def _candle(row: _Bar, symbol: str, is_inverse: bool, received_ms: int) -> Candle:
-    volume = row.turnover if is_inverse else row.volume
-    if not (isfinite(row.open + row.high + row.low + row.close + volume) and row.low > 0.0):
-        raise ValueError(f"a candle of {symbol} holds what is no price")
     return Candle(
         venue=VENUE,
         symbol=symbol,
@@ -167,7 +154,7 @@ def _candle(row: _Bar, symbol: str, is_inverse: bool, received_ms: int) -> Candl
         high=row.high,
         low=row.low,
         close=row.close,
-        volume=volume,
+        volume=row.turnover if is_inverse else row.volume,
         is_closed=row.confirm,
         at_ms=row.timestamp,
         received_ms=received_ms,

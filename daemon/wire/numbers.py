@@ -3,10 +3,17 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from math import inf
+from typing import Annotated
+
+import msgspec
 
 _MISSING = frozenset(("", "null", "none", "nan", "-"))
 _INFINITY = inf
 _LATEST_MS = 2**63 - 1
+
+Amount = Annotated[float, msgspec.Meta(ge=0.0, lt=1e300)]
+Positive = Annotated[float, msgspec.Meta(gt=0.0, lt=1e300)]
+"""Numbers that msgspec checks on its way: neither is NaN, infinite or below zero."""
 
 DOLLARS = frozenset(("USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USD1", "USDE"))
 """Quote coins that count as US dollars in a notional: off by their depeg, which is a fact of its own."""

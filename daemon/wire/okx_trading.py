@@ -7,13 +7,14 @@ chain goes on from there. A trade's `side` is the taker's, and one row may sum u
 on another address (/business), and the one that is running is pushed until its last column says 1.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from math import inf, isfinite
+from math import inf
 
 import msgspec
 
 from daemon.wire.control import Unreadable
+from daemon.wire.numbers import Amount, Positive
 from daemon.wire.okx_contracts import Contract, from_symbol, ratio_of, to_symbol
 from daemon.wire.trouble import LONGEST_NAME
 from rules.events import BookSnapshot, BookUpdate, Candle, Event, Levels, Taker, Ticker, Trade
@@ -22,7 +23,6 @@ VENUE = "okx"
 
 _STARTS, _LETTERS = len('{"arg":{"channel":"'), 5
 PLACE = slice(_STARTS, _STARTS + _LETTERS)
-_TAKERS: dict[str, Taker] = {"buy": "buy", "sell": "sell"}
 _MINUTE_MS = 60_000
 _UNITS_MS = {"m": _MINUTE_MS, "H": 60 * _MINUTE_MS, "D": 1_440 * _MINUTE_MS, "W": 10_080 * _MINUTE_MS}
 
@@ -35,9 +35,9 @@ class _Arg(msgspec.Struct, gc=False, rename="camel"):
 class _Trade(msgspec.Struct, gc=False, rename="camel"):
     inst_id: str
     trade_id: str
-    px: float
-    sz: float
-    side: str
+    px: Positive
+    sz: Positive
+    side: Taker
     ts: int
 
 
@@ -48,12 +48,12 @@ class _Trades(msgspec.Struct, gc=False):
 class _Best(msgspec.Struct, gc=False, rename="camel"):
     inst_id: str
     ts: int
-    last: float = 0.0  # 0 where there is none
-    last_sz: float = 0.0
-    ask_px: float = 0.0
-    ask_sz: float = 0.0
-    bid_px: float = 0.0
-    bid_sz: float = 0.0
+    last: Amount = 0.0  # 0 where there is none
+    last_sz: Amount = 0.0
+    ask_px: Amount = 0.0
+    ask_sz: Amount = 0.0
+    bid_px: Amount = 0.0
+    bid_sz: Amount = 0.0
 
 
 class _Bests(msgspec.Struct, gc=False):
@@ -61,8 +61,8 @@ class _Bests(msgspec.Struct, gc=False):
 
 
 class _Level(msgspec.Struct, gc=False, array_like=True):
-    price: float
-    contracts: float  # two more columns count liquidation orders (retired) and orders
+    price: Positive
+    contracts: Amount  # two more columns count liquidation orders (retired) and orders
 
 
 class _Book(msgspec.Struct, gc=False, rename="camel"):
@@ -81,12 +81,12 @@ class _Books(msgspec.Struct, gc=False):
 
 class _Bar(msgspec.Struct, gc=False, array_like=True):
     ts: int
-    open: float
-    high: float
-    low: float
-    close: float
+    open: Positive
+    high: Positive
+    low: Positive
+    close: Positive
     contracts: str
-    coins: float
+    coins: Amount
     quote: str
     confirm: str
 
@@ -96,44 +96,42 @@ class _Bars(msgspec.Struct, gc=False):
     data: list[_Bar]
 
 
-# numbers travel as text; msgspec reads them on its way
+# numbers travel as text; msgspec reads and checks them on its way
 _trades = msgspec.json.Decoder(_Trades, strict=False)
 _bests = msgspec.json.Decoder(_Bests, strict=False)
 _books = msgspec.json.Decoder(_Books, strict=False)
 _bars = msgspec.json.Decoder(_Bars, strict=False)
 
 Contracts = Mapping[str, Contract]
-Read = Callable[[bytes, int, Contracts], tuple[Event, ...]]
+Read = Callable[[bytes, int, Contracts], Sequence[Event]]
 
 
-def decode_trades(frame: bytes, received_ms: int, contracts: Contracts) -> tuple[Event, ...]:
+def decode_trades(frame: bytes, received_ms: int, contracts: Contracts) -> list[Event]:
     """The trades of a frame. ValueError, or msgspec's, if it makes no sense."""
-    rows = _trades.decode(frame).data
-    if len(rows) == 1:  # most frames
-        return (_trade(rows[0], received_ms, contracts),)
-    return tuple([_trade(row, received_ms, contracts) for row in rows])
+    events: list[Event] = []
+    for row in _trades.decode(frame).data:  # written out: they are many
+        name, price = row.inst_id, row.px
+        contract = contracts.get(name) or _unknown(name)
+        symbol, times, over = _unit(name, contract.size)
+        amount = row.sz * times / over
+        trade = Trade(
+            venue=VENUE,
+            symbol=symbol,
+            price=price,
+            quantity=amount / price if contract.is_inverse else amount,
+            taker=row.side,
+            trade_id=row.trade_id,
+            at_ms=row.ts,
+            received_ms=received_ms,
+        )
+        events.append(trade)
+    return events
 
 
-def _trade(row: _Trade, received_ms: int, contracts: Contracts) -> Trade:
-    name, price = row.inst_id, row.px
-    contract = contracts.get(name) or _unknown(name)
-    times, over = ratio_of(contract.size)
-    amount = row.sz * times / over
-    if not (0.0 < price < inf and 0.0 < amount < inf):
-        raise ValueError(f"a trade of {name} has no size or no price")
-    taker = _TAKERS.get(row.side)
-    if taker is None:
-        raise ValueError(f"'{row.side}' is not a side")
-    return Trade(
-        venue=VENUE,
-        symbol=to_symbol(name),
-        price=price,
-        quantity=amount / price if contract.is_inverse else amount,
-        taker=taker,
-        trade_id=row.trade_id,
-        at_ms=row.ts,
-        received_ms=received_ms,
-    )
+@lru_cache(maxsize=16_384)
+def _unit(name: str, size: float) -> tuple[str, float, float]:
+    """Our name of a contract, and the whole numbers by which its sizes are multiplied and divided."""
+    return to_symbol(name), *ratio_of(size)
 
 
 def decode_tickers(frame: bytes, received_ms: int, contracts: Contracts) -> tuple[Event, ...]:
@@ -149,18 +147,16 @@ def decode_tickers(frame: bytes, received_ms: int, contracts: Contracts) -> tupl
 
 def _ticker(row: _Best, received_ms: int, contracts: Contracts) -> Ticker:
     contract = contracts.get(row.inst_id) or _unknown(row.inst_id)
-    times, over = ratio_of(contract.size)
+    symbol, times, over = _unit(row.inst_id, contract.size)
     bid, bid_contracts, ask, ask_contracts = row.bid_px, row.bid_sz, row.ask_px, row.ask_sz
     last, last_contracts = row.last, row.last_sz
-    if not isfinite(bid + bid_contracts + ask + ask_contracts + last + last_contracts):
-        raise ValueError(f"the ticker of {row.inst_id} holds what is no number")
     bid_size, ask_size = bid_contracts * times / over, ask_contracts * times / over
     last_size = last_contracts * times / over
     if contract.is_inverse:  # dollars are coins by the price
         bid_size, ask_size, last_size = bid_size / (bid or inf), ask_size / (ask or inf), last_size / (last or inf)
     return Ticker(
         venue=VENUE,
-        symbol=to_symbol(row.inst_id),
+        symbol=symbol,
         bid=bid or None,
         ask=ask or None,
         bid_quantity=bid_size or None,
@@ -179,8 +175,6 @@ def decode_books(frame: bytes, received_ms: int, contracts: Contracts) -> tuple[
     contract, symbol = contracts.get(name) or _unknown(name), to_symbol(name)
     [book] = message.data
     bids, asks = _in_coins(book.bids, contract), _in_coins(book.asks, contract)
-    if not isfinite(sum(map(sum, bids)) + sum(map(sum, asks))):
-        raise ValueError(f"the book of {symbol} holds what is no number")
     if message.action == "snapshot":
         snapshot = BookSnapshot(
             venue=VENUE,
@@ -212,6 +206,8 @@ def _in_coins(levels: list[_Level], contract: Contract) -> Levels:
     times, over = ratio_of(contract.size)
     if contract.is_inverse:
         return tuple([(level.price, level.contracts * times / over / level.price) for level in levels])
+    if times == 1.0:  # most contracts
+        return tuple([(level.price, level.contracts / over) for level in levels])
     return tuple([(level.price, level.contracts * times / over) for level in levels])
 
 
@@ -227,8 +223,6 @@ def decode_candles(frame: bytes, received_ms: int, contracts: Contracts) -> tupl
 
 
 def _candle(row: _Bar, symbol: str, interval_ms: int, received_ms: int) -> Candle:
-    if not (isfinite(row.open + row.high + row.low + row.close + row.coins) and row.low > 0.0):
-        raise ValueError(f"a candle of {symbol} holds what is no price")
     is_closed = row.confirm == "1"
     return Candle(
         venue=VENUE,
