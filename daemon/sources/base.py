@@ -33,6 +33,7 @@ class Context:
     clock: Clock = wall_ms
     once: Once = field(default_factory=Once)  # facts that were counted, by whichever feed
     gecko_ids: dict[str, str] = field(default_factory=dict)  # ticker -> CoinGecko id, learnt from DefiLlama
+    desks: dict[str, object] = field(default_factory=dict)  # REST address -> what a source's feeds have learnt there
 
 
 @dataclass(kw_only=True)

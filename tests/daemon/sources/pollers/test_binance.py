@@ -95,9 +95,14 @@ async def test_intervals_are_learnt_again_between_reconnects() -> None:
     answers = {wire.FUNDING_INFO: wire.encode_funding_info({ETH: 4.0})}
     async with rest(answers) as host, house(wanted) as home:
         desk = Desk(home.context, host.url)
-        feed = pollers.build(
-            desk, open_interest_every_ms=20, settled_funding_every_ms=3_600_000, intervals_every_ms=20
-        )[0]
+        [_, feed] = pollers.build(
+            desk,
+            open_interest_every_ms=20,
+            settled_funding_every_ms=3_600_000,
+            intervals_every_ms=20,
+            long_short_ratio_every_ms=20,
+            insurance_fund_every_ms=20,
+        )
         async with supervised(feed):
             await until(lambda: desk.intervals_h == {ETH: 4.0})
             host.answers[wire.FUNDING_INFO] = wire.encode_funding_info({ETH: 1.0})
