@@ -205,7 +205,7 @@ def test_the_reference_names_every_error_code() -> None:
         for call in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(call, ast.Call)
         and (getattr(call.func, "id", "") or getattr(call.func, "attr", ""))
-        in ("BadParameter", "error_payload", "_tell")
+        in ("BadParameter", "error_payload", "_tell", "_tell_trouble")
         and isinstance(call.args[0], ast.Constant)
     }
 
