@@ -14,8 +14,7 @@ from rules.compiled import Measure, Rule, just_above
 from rules.events import Event, facts_of
 from rules.stored import event_of
 
-# peak of a tracker whose episode is not running
-_NO_PEAK = inf
+_NO_PEAK = inf  # of a tracker whose episode is not running
 FAR_MS = 10**15  # the year 33658: a wait that only the next value can end
 
 
@@ -158,8 +157,7 @@ class Tracker:
     def judge(self, score: float, now_ms: int, out: list[Transition]) -> bool:
         """Act on a score. True if the state is worth writing even without a transition."""
         self.score = score
-        phase, peak = self.phase, self.peak
-        rule, ladder = self.rule, self.rule.ladder
+        phase, peak, rule, ladder = self.phase, self.peak, self.rule, self.rule.ladder
         if rule.is_momentary:
             if score >= ladder.enters[0]:
                 self._flash(ladder.rung(score, 0), now_ms, out)
@@ -339,8 +337,7 @@ class Tracker:
         muted: str | None = None,
         once: str | None = None,
     ) -> None:
-        rule, ladder = self.rule, self.rule.ladder
-        rung = max(1, self.rung)
+        rule, ladder, rung = self.rule, self.rule.ladder, max(1, self.rung)
         value = self.score * ladder.sign
         facts = dict(rule.facts)
         before = self.alert
@@ -382,7 +379,10 @@ class Tracker:
         self.alert = alert
         if muted is None and change in (Change.FIRED, Change.ESCALATED):
             self.told_ms, self.told_rung = now_ms, self.rung
-        out.append(Transition(alert=alert, change=change, reason=reason, notify=rule.notify, muted=muted))
+        told = Transition(alert=alert, change=change, reason=reason, notify=rule.notify, muted=muted)
+        if muted is not None and self.told_ms is not None:
+            told = msgspec.structs.replace(told, muted_until_ms=self.told_ms + rule.cooldown_ms)
+        out.append(told)
 
     def _bound(self) -> None:
         """Between which scores nothing changes, not even the peak, for the engine's short cut."""

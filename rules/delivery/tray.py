@@ -135,7 +135,8 @@ class Tray:
                 if digest.key not in lane.digests:
                     lane.waiting += [one for one in (notice, digest) if one is not None]
                 lane.digests.setdefault(digest.key, []).extend(unit.letters)
-                lane.told[unit.alert.episode_id] = Told.TOGETHER
+                if unit.told is Told.NOTHING:
+                    lane.told[unit.alert.episode_id] = Told.TOGETHER
                 return None
         return self._go(unit, lane, sink, now_ms)
 
@@ -151,10 +152,8 @@ class Tray:
         for one in units:
             self._drop(lane, one)
             name = one.alert.episode_id
-            if is_single:
-                lane.told[name] = Told.ALONE if lane.told.get(name) is not Told.TOGETHER else Told.TOGETHER
-            else:
-                lane.told[name] = Told.TOGETHER
+            if is_single or one.told is Told.NOTHING:
+                lane.told[name] = Told.ALONE if is_single else Told.TOGETHER
             if one.change is Change.CLEARED or (one.alert.ended_ms is not None and not one.alert.is_momentary):
                 self._forget(lane, name)
         return Notice(
