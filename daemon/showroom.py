@@ -10,13 +10,14 @@ from daemon.bus import Mailbox
 from daemon.clock import Clock
 from daemon.config.model import Config
 from daemon.demand import Lease
+from daemon.server.dialects.coinlocally import Credentials
 from daemon.server.dialects.serve import Dialects
 from daemon.server.limits import Limits
 from daemon.server.sources import Sources
 from daemon.server.topics import Hub
 from daemon.server.tzone import SPECS
 from daemon.server.tzone.endpoint import Endpoint
-from daemon.sources.configs import CONFIGS
+from daemon.sources.configs import CONFIGS, Coinlocally
 from daemon.sources.registry import KEY_FREE
 from daemon.upstream.cache import Cache
 from daemon.upstream.http import Http
@@ -92,7 +93,7 @@ async def opened(
         live = frozenset(coin.upper() for coin in config.server.live)
         sources = Sources(market=market, views=views, clock=clock, label=config.label, live=live)
         hub = Hub([Endpoint(spec, sources) for spec in SPECS], limits(config), clock)
-        async with hub, Dialects(hub, sources, want) as dialects:
+        async with hub, Dialects(hub, sources, want, _credentials(config)) as dialects:
             yield Showroom(views, hub, sources, dialects)
 
 
@@ -127,6 +128,12 @@ def _market_config(config: Config) -> MarketConfig:
         coindesk_key=keys.get("coindesk", ""),
         coingecko_key=keys.get("coingecko", ""),
     )
+
+
+def _credentials(config: Config) -> Credentials:
+    """Who may read which private account: the holders of what opens it at the venue."""
+    source = (config.sources or {}).get("coinlocally")
+    return {name: one.credentials for name, one in source.by_name.items()} if isinstance(source, Coinlocally) else {}
 
 
 def _key(source: "BaseModel") -> str:

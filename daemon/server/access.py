@@ -34,7 +34,8 @@ def guard(config: ServerConfig, gate: Gate | None, dialects: Mapping[str, Sequen
     """Off on loopback, unless an operator's token is configured; elsewhere everybody says who they are.
 
     `dialects`: path -> headers in which that path's clients show their key, beside our own ways. A WebSocket there that
-    shows none or a wrong one is let through with TURNED_AWAY, because its goodbye has to be in the dialect.
+    shows none or a wrong one is let through with TURNED_AWAY, because its goodbye has to be in the dialect. A path with no
+    header at all has a door of its own, which none of our keys opens.
     """
     token = config.token.get_secret_value().encode() if config.token is not None else None
 
@@ -42,9 +43,9 @@ def guard(config: ServerConfig, gate: Gate | None, dialects: Mapping[str, Sequen
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if (token is None and gate is None) or (gate is not None and request.path in _OPEN):
             return await handler(request)
-        if token is not None and _shows(request, token):
-            return await handler(request)
         own = dialects.get(request.path) if dialects is not None else None
+        if (own is not None and not own) or (token is not None and _shows(request, token)):
+            return await handler(request)
         shown = None if own is None else shown_key(request, own)
         if token is not None and shown is not None and hmac.compare_digest(_bytes(shown), token):
             return await handler(request)

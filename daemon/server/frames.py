@@ -7,7 +7,7 @@ SHARED_WBITS = 12
 """The window of frames that are compressed for many: clients may have agreed to any size from this one up."""
 SMALLEST_DEFLATED = 1024  # bytes; below, compression without takeover gains nothing
 _FAST_FROM = 65_536  # bytes; above, the best level costs milliseconds for a few per cent
-_TEXT, _CLOSE, _PING, _PONG = 0x81, 0x88, 0x89, 0x8A
+_TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
 _DEFLATED_TEXT = 0xC1
 _CONTROL_MAX = 125
 _SYNC_TAIL = 4  # bytes 00 00 ff ff, which the reader puts back (RFC 7692, 7.2.1)
@@ -16,6 +16,11 @@ _SYNC_TAIL = 4  # bytes 00 00 ff ff, which the reader puts back (RFC 7692, 7.2.1
 def text_frame(payload: bytes) -> bytes:
     """One text message; `payload` is UTF-8."""
     return _header(_TEXT, len(payload)) + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """One binary message."""
+    return _header(_BINARY, len(payload)) + payload
 
 
 def deflated_frame(payload: bytes, wbits: int = SHARED_WBITS) -> bytes | None:

@@ -82,6 +82,7 @@ class Server:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._house.showroom is not None:
+            self._house.showroom.dialects.coinlocally.shut()
             await self._house.showroom.hub.stop()  # first: clients are told goodbye while their sockets are there
         if self._socket is not None:
             self._socket.close()

@@ -31,6 +31,7 @@ from rules.events import (
 VENUE = "coinlocally"
 WS_URL = "wss://futuresws.coinlocally.com/position_order/ws"
 KEY_HEADER, TOKEN_HEADER = "apiKey", "token"
+FORMS: tuple[Literal["apiKey", "token"], ...] = ("apiKey", "token")
 BROKER = 1003
 PING_EVERY_S = 30.0
 UNPINGED_S = 40.0  # without a ping for so long the venue ends the connection

@@ -1,14 +1,15 @@
 """The dialects together: one desk, the endpoints on it, and their paths."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from aiohttp import web
 
 from daemon.bus import Mailbox
-from daemon.server.dialects import amberdata, datamaxi
+from daemon.server.dialects import amberdata, coinlocally, datamaxi
 from daemon.server.dialects.amberdata import Amberdata
+from daemon.server.dialects.coinlocally import Coinlocally, Credentials
 from daemon.server.dialects.datamaxi import DataMaxi
 from daemon.server.dialects.desk import Desk, Lease
 from daemon.server.dialects.listing import lists
@@ -23,18 +24,27 @@ KEY_HEADERS: Mapping[str, Sequence[str]] = {
     datamaxi_wire.FUNDING_PATH: datamaxi.KEY_HEADERS,
     datamaxi_wire.LIQUIDATION_PATH: datamaxi.KEY_HEADERS,
     datamaxi_wire.SYMBOLS: datamaxi.KEY_HEADERS,
+    coinlocally.PATH: (),
 }
-"""path -> headers in which that path's clients show their key"""
+"""path -> headers in which that path's clients show their key; none: it looks at keys of its own"""
 
 
 class Dialects:
     """Use it as `async with`, and let `run` read its mailbox."""
 
-    def __init__(self, hub: Hub, sources: Sources, want: Callable[[Iterable[Wish]], Lease]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        sources: Sources,
+        want: Callable[[Iterable[Wish]], Lease],
+        credentials: Credentials = MappingProxyType({}),
+    ) -> None:
+        """`credentials`: who may read which of the private accounts that are followed."""
         self.desk = Desk(hub, want, sources.clock)
         listed = lists(sources.market)
         self.amberdata = Amberdata(self.desk, live=Selection.of(sorted(sources.live)), lists=listed)
         self.datamaxi = DataMaxi(self.desk, market=sources.market, lists=listed)
+        self.coinlocally = Coinlocally(self.desk, credentials)
 
     async def __aenter__(self) -> Self:
         await self.desk.__aenter__()
@@ -55,4 +65,5 @@ class Dialects:
             web.get(amberdata.PATHS[0], self.amberdata.serve),
             *(web.get(path, self.datamaxi.serve) for path in self.datamaxi.channels),
             web.get(datamaxi_wire.SYMBOLS, self.datamaxi.symbols),
+            web.get(coinlocally.PATH, self.coinlocally.serve),
         ]

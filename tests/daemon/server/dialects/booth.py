@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from daemon.config.model import ServerConfig
 from daemon.server.access import guard
 from daemon.server.auth import Gate
+from daemon.server.dialects.coinlocally import Credentials
 from daemon.server.dialects.desk import TICK_S
 from daemon.server.dialects.serve import KEY_HEADERS, Dialects
 from daemon.server.limits import Limits
@@ -126,6 +128,7 @@ async def booth(
     gate: Gate | None = None,
     token: str | None = None,
     wants_nothing_more: bool = False,
+    credentials: Credentials = MappingProxyType({}),
     **bounds: Any,
 ) -> AsyncIterator[Booth]:
     """The dialects behind a port of this machine, with `Limits(**bounds)`; upstreams are those of `market`, or none."""
@@ -151,7 +154,7 @@ async def booth(
             live=frozenset(live),
         )
         hub = Hub([], Limits(**bounds), clock)
-        dialects = Dialects(hub, sources, want)
+        dialects = Dialects(hub, sources, want, credentials)
         app = web.Application(middlewares=[guard(config, gate, KEY_HEADERS)])
         app.add_routes([*dialects.routes(), web.get("/", dialects.amberdata.serve)])
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
