@@ -23,6 +23,7 @@ from daemon.wire.okx_contracts import encode_instruments as encode_instruments
 from daemon.wire.okx_contracts import from_symbol as from_symbol
 from daemon.wire.okx_contracts import named as named
 from daemon.wire.okx_contracts import to_symbol as to_symbol
+from daemon.wire.okx_marks import QUICK
 from daemon.wire.okx_requests import funding_topic as funding_topic
 from daemon.wire.okx_requests import instruments_topic as instruments_topic
 from daemon.wire.okx_requests import liquidation_topic as liquidation_topic
@@ -132,9 +133,16 @@ class Decoder:
         try:
             if isinstance(frame, str):
                 frame = frame.encode()
-            trading = READERS.get(frame[PLACE])
+            channel = frame[PLACE]
+            trading = READERS.get(channel)
             if trading is not None:
                 return trading(frame, received_ms, self.contracts)
+            quick = QUICK.get(channel)
+            if quick is not None:
+                try:
+                    return quick(frame, received_ms)
+                except (msgspec.ValidationError, ValueError):
+                    pass  # not quite as usual: read below, row by row
             try:
                 message = _frame.decode(frame)
             except msgspec.ValidationError:
