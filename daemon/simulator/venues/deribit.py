@@ -96,6 +96,11 @@ class Deribit(Elsewhere):
                     connection.waiting.put_nowait(([deribit_server.TEST_REQUEST.encode()], False))
         return events
 
+    @property
+    def owing(self) -> int:
+        """How many clients have not answered the last heartbeat yet."""
+        return sum(not has_answered for _, has_answered in self._beating.values())
+
     async def say(self, events: Sequence[Event], now_ms: int) -> None:
         # the ticker that a newcomer gets is the encoder's, so it hears everything even when nobody listens
         if not self.subscriptions.clients:

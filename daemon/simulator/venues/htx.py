@@ -95,6 +95,11 @@ class Htx(Elsewhere):
                 self._ping(connection, now_ms)
         return events
 
+    @property
+    def owing(self) -> int:
+        """How many clients have not answered the last ping yet."""
+        return sum(not has_answered for _, _, has_answered in self._pinged.values())
+
     def _ping(self, connection: Connection, now_ms: int) -> None:
         if connection.path.endswith(_INDEX):
             asked: str | int = now_ms

@@ -277,7 +277,7 @@ async def test_pictures_are_on_this_machine() -> None:
 
 
 @pytest.mark.parametrize("how", ["throttle", "unavailable", "html", "garbage"])
-@pytest.mark.parametrize("venue", [*ASKED, "binance", "bybit", "okx", "defillama", "coingecko"])
+@pytest.mark.parametrize("venue", [*ASKED, *VENUES, "defillama", "coingecko"])
 async def test_every_host_can_fail_in_every_way(venue: str, how: str) -> None:
     """And comes back when it is told to; a client that was sent away waits for as long as it was told."""
     ask: dict[str, Question] = {
