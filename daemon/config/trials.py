@@ -74,7 +74,8 @@ def _unknown_names(test: WrittenTrial, written: dict[str, Any]) -> Iterator[Mist
         for name in moment.states:
             if name not in running:
                 what = f"the rule '{quote(name)}' does not run here" if name in known else f"no rule '{quote(name)}'"
-                yield test.mistake(("expect", index, "states", name), what, nearest(name, running))
+                right = nearest(name, [rule for rule in running if rule in known] or known)
+                yield test.mistake(("expect", index, "states", name), what, right)
         for name in moment.messages:
             if isinstance(sinks, dict) and name not in sinks:
                 yield test.mistake(

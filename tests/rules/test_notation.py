@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rules.notation import STEPS_MAX, Mark, Run, number, parse, steps, write
 
-TEXTS = st.text(st.characters(blacklist_characters="'", blacklist_categories=("Cs",)), max_size=12)
+TEXTS = st.text(st.characters(exclude_characters="'", exclude_categories=["Cs"]), max_size=12)
 COUNTS = st.integers(1, 500)
 NUMBERS = st.floats(-1e9, 1e9, allow_nan=False).map(repr)
 RUNS = st.one_of(

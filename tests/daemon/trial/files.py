@@ -28,5 +28,6 @@ def tried(folder: Path, *, values: str, expect: list[dict[str, Any]], **more: An
     """What becomes of one test of one funding series under one rule, or of what `more` says."""
     sections = {key: more.pop(key) for key in ("sinks", "rules", "routes", "inhibit") if key in more}
     test = {"name": "x", "series": [{**RATE, "values": values}], "expect": expect, **more}
-    (outcome,) = run_all(configured(folder, **{"rules": [HOT], **sections, "tests": [test]}))
+    everything: dict[str, Any] = {"rules": [HOT], **sections, "tests": [test]}
+    (outcome,) = run_all(configured(folder, **everything))
     return outcome

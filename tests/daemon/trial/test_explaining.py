@@ -1,0 +1,139 @@
+"""One rule as it stands: how near each instrument is, and what became of what it said."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from daemon.trial.explaining import explain
+from rules.alerts import Change, Phase, Severity
+from rules.delivery import Policy, Post, SinkPolicy
+from rules.engine import Engine
+from rules.events import AnyEvent, FundingRate, MarkPrice
+from rules.spec import RuleSpec, parse
+from storage.database import Database
+from storage.journal import Batch, Journal
+from storage.outbox import Outbox
+
+T = 1_767_614_400_000
+M = 60_000
+H = 60 * M
+
+
+def hot(**more: Any) -> RuleSpec:
+    return parse({"id": "hot", "type": "funding", "symbols": ["BTC", "ETH"], "above": "0.05%", **more})
+
+
+def rate(value: float, at_ms: int, coin: str = "BTC", venue: str = "binance") -> FundingRate:
+    return FundingRate(
+        venue=venue, symbol=f"{coin}-USDT-PERP", rate=value, interval_h=8.0, at_ms=at_ms, received_ms=at_ms
+    )
+
+
+async def lived(folder: Path, spec: RuleSpec, events: Sequence[AnyEvent], **sink: Any) -> Database:
+    """A database as the recorder leaves it."""
+    database = await Database.open(str(folder / "tocsin.db"))
+    rule = spec.compile()
+    engine, journal = Engine([rule]), Journal(database)
+    post = Post(Policy(sinks={"desk": SinkPolicy(name="desk", **sink)}, rules={rule.rule_id: rule}))
+    for event in events:
+        transitions = engine.observe(event, event.received_ms)
+        letters = post.take(transitions, event.received_ms)
+        states, forgotten = engine.take_changed()
+        batch = Batch(
+            events=[event],
+            transitions=transitions,
+            states=states,
+            forgotten=forgotten,
+            notices=letters,
+            told=post.take_changed(),
+        )
+        await journal.commit(batch, event.received_ms)
+    return database
+
+
+async def test_the_nearest_to_firing_comes_first_and_what_fires_before_it(tmp_path: Path) -> None:
+    events = [
+        rate(1e-4, T, "BTC"),
+        rate(4e-4, T, "ETH"),
+        rate(2e-4, T, "BTC", "okx"),
+        rate(6e-4, T, "ETH", "okx"),
+        rate(9e-4, T, "SOL"),
+    ]
+    database = await lived(tmp_path, hot(), events)
+    try:
+        found = await explain(database, hot(), T + M)
+    finally:
+        await database.close()
+
+    assert [
+        ("okx ETH-USDT-PERP", Phase.FIRING, "warning", -0.2),
+        ("binance ETH-USDT-PERP", Phase.INACTIVE, None, 0.2),
+        ("okx BTC-USDT-PERP", Phase.INACTIVE, None, 0.6),
+        ("binance BTC-USDT-PERP", Phase.INACTIVE, None, 0.8),
+    ] == [(one.key, one.phase, one.severity, round(one.far or 0.0, 9)) for one in found.standings]
+    assert [6e-4, 4e-4, 2e-4, 1e-4] == [one.value for one in found.standings]
+    assert {0.0005} == {one.limit for one in found.standings}
+    assert {T} == {one.heard_ms for one in found.standings}
+
+
+async def test_what_happened_last_and_the_message_about_it(tmp_path: Path) -> None:
+    database = await lived(tmp_path, hot(), [rate(6e-4, T), rate(1e-4, T + M)])
+    try:
+        found = await explain(database, hot(), T + 2 * M)
+    finally:
+        await database.close()
+
+    assert [(Change.CLEARED, "cleared"), (Change.FIRED, "first")] == [
+        (one.change, one.reason) for one in found.transitions
+    ]
+    assert [("cleared", "waiting"), ("fired", "waiting")] == [(one.change, one.status) for one in found.messages]
+
+
+async def test_a_message_that_was_not_sent_says_why(tmp_path: Path) -> None:
+    database = await lived(tmp_path, hot(), [rate(6e-4, T)], min_severity=Severity.CRITICAL)
+    try:
+        (message,) = (await explain(database, hot(), T + M)).messages
+    finally:
+        await database.close()
+
+    assert ("suppressed", "muted: below critical") == (message.status, message.reason)
+
+
+async def test_a_message_that_was_sent_says_when(tmp_path: Path) -> None:
+    database = await lived(tmp_path, hot(), [rate(6e-4, T)])
+    try:
+        delivery = await Outbox(database).claim("desk", T + M)
+        assert delivery is not None
+        await Outbox(database).sent(delivery.key, "42", T + M)
+        (message,) = (await explain(database, hot(), T + M)).messages
+    finally:
+        await database.close()
+
+    assert ("sent", T + M) == (message.status, message.finished_ms)
+
+
+async def test_a_daemon_that_stopped_is_explained_as_of_then(tmp_path: Path) -> None:
+    """A window would be empty by now, and the rule would look calm."""
+    spec = parse({"id": "up", "type": "expression", "on": "mark_price", "value": "change(price, 5m)", "above": "2%"})
+    prices = [
+        MarkPrice(venue="okx", symbol="BTC-USDT-PERP", price=price, at_ms=T + step * M, received_ms=T + step * M)
+        for step, price in enumerate((100.0, 100.0, 100.0, 100.0, 100.0, 100.0, 101.0))
+    ]
+    database = await lived(tmp_path, spec, prices)
+    try:
+        found = await explain(database, spec, T + 90 * H)
+    finally:
+        await database.close()
+
+    assert T + 6 * M == found.at_ms
+    assert [0.01] == [round(one.value or 0.0, 9) for one in found.standings]
+
+
+async def test_nothing_stored_is_nothing_to_show(tmp_path: Path) -> None:
+    database = await lived(tmp_path, hot(), [])
+    try:
+        found = await explain(database, hot(), T)
+    finally:
+        await database.close()
+
+    assert ([], [], []) == (list(found.standings), list(found.transitions), list(found.messages))
