@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from daemon.demand import LINGER_S
 from daemon.server.dialects.channel import Channel, Newest, Place
 from daemon.views.books import Books
 from daemon.wire import amberdata as wire
@@ -22,7 +23,7 @@ from rules.events import (
 
 DEPTH = 1_000  # levels a side of a snapshot
 SNAPSHOT_EVERY_MS = 60_000
-LINGER_MS = 10_000  # as long as sources go on after the last listener: a book that is older is nobody's
+LINGER_MS = round(LINGER_S * 1_000)  # as long as sources go on after the last listener: an older book is nobody's
 MINUTE_MS = 60_000
 _CLOCK_TURNED_S = 60  # a venue's clock that is ahead by more has been wrong before
 
@@ -47,8 +48,10 @@ class Rare(Plain):
         self._newest: Newest[Event] = Newest()
 
     def observe(self, event: Event) -> None:
-        """The newest counts."""
-        self._newest.keep(event.place, event)
+        """The newest counts; a poll may bring an older one afterwards."""
+        before = self._newest.get(event.place)
+        if before is None or event.at_ms >= before.at_ms:
+            self._newest.keep(event.place, event)
 
     def known(self, venue: str | None, symbol: str | None) -> Iterable[bytes]:
         """The newest."""

@@ -1,6 +1,7 @@
 """Where events become other services' frames: written once a channel, and to each client without waiting."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -15,7 +16,10 @@ from daemon.server.topics import Hub, NoRoom
 from daemon.wishes import Wish
 from rules.events import Event
 
+log = logging.getLogger(__name__)
+
 TICK_S = 1.0
+BROKE = "a channel broke"
 _BATCH = 256  # writes between two turns of the others
 _Address = tuple[str | None, str | None]
 
@@ -65,6 +69,7 @@ class Desk:
         self._tellers: dict[type[Event], list[Channel]] = {}
         self._minders: dict[type[Event], list[Channel]] = {}
         self._listeners: dict[Channel, dict[_Address, dict[Subscription, None]]] = {}
+        self._broken: set[Channel] = set()
         self._ticking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -152,13 +157,21 @@ class Desk:
         told = 0
         for event in events:
             for channel in self._minders.get(type(event), ()):
-                channel.observe(event)
+                try:
+                    channel.observe(event)
+                except Exception as exc:  # one channel's bug must not silence the others, nor stop the rules
+                    log.log(self._loudness(channel), BROKE, exc_info=exc, extra={"channel": channel.name})
             for channel in self._tellers.get(type(event), ()):
                 by_address = self._listeners[channel]
                 if not by_address:
                     continue
-                found = _found(by_address, channel.address(event))
-                if found and (bodies := channel.write(event)):
+                try:
+                    found = _found(by_address, channel.address(event))
+                    bodies = channel.write(event) if found else ()
+                except Exception as exc:  # as above
+                    log.log(self._loudness(channel), BROKE, exc_info=exc, extra={"channel": channel.name})
+                    continue
+                if bodies:
                     told += await self._tell(found, bodies)
                     if told >= _BATCH:
                         told = 0
@@ -175,8 +188,19 @@ class Desk:
         while True:
             await asyncio.sleep(TICK_S)
             for channel, by_address in list(self._listeners.items()):
-                for place, body in list(channel.due(self.clock(), partial(self._is_followed, channel))):
+                try:
+                    due = list(channel.due(self.clock(), partial(self._is_followed, channel)))
+                except Exception as exc:  # as above
+                    log.log(self._loudness(channel), BROKE, exc_info=exc, extra={"channel": channel.name})
+                    continue
+                for place, body in due:
                     await self._tell(_found(by_address, place), (body,))
+
+    def _loudness(self, channel: Channel) -> int:
+        """Once in the log is enough."""
+        level = logging.DEBUG if channel in self._broken else logging.ERROR
+        self._broken.add(channel)
+        return level
 
     def _is_followed(self, channel: Channel, place: Place) -> bool:
         kinds = channel.kinds | channel.minded
