@@ -20,6 +20,7 @@ from daemon.simulator.venues.binance import Binance
 from daemon.simulator.venues.bitget import Bitget
 from daemon.simulator.venues.bybit import Bybit
 from daemon.simulator.venues.coingecko import CoinGecko
+from daemon.simulator.venues.coinlocally import Coinlocally
 from daemon.simulator.venues.datamaxi import DataMaxi
 from daemon.simulator.venues.defillama import DefiLlama
 from daemon.simulator.venues.deribit import Deribit
@@ -32,6 +33,7 @@ from rules.events import Event
 
 _VENUES: tuple[type[Venue], ...] = (
     Binance, Bybit, Okx, DataMaxi, DefiLlama, CoinGecko, Deribit, Hyperliquid, Gate, Htx, Bitget, AlternativeMe,
+    Coinlocally,
 )  # fmt: skip
 
 
@@ -75,8 +77,7 @@ class Box:
     ) -> None:
         for venue in self.venues.values():
             venue.manners.end()  # nobody may be left waiting in a stall
-            for connection in list(venue.subscriptions.connections):
-                connection.tear()
+            await venue.farewell()
         if self._runner is not None:
             await self._runner.cleanup()
 

@@ -7,7 +7,8 @@ QUOTERS = ("defillama", "coingecko")
 VENDOR = "datamaxi"  # repeats the exchanges' funding
 ELSEWHERE = ("deribit", "hyperliquid", "gate", "htx", "bitget")  # trade the same market, each in its own way
 ASKED = ("alternative_me",)  # answer questions and stream nothing
-FEEDS = (*EXCHANGES, VENDOR, *QUOTERS, *ELSEWHERE, *ASKED)
+PRIVATE = ("coinlocally",)  # says nothing of the market
+FEEDS = (*EXCHANGES, VENDOR, *QUOTERS, *ELSEWHERE, *ASKED, *PRIVATE)
 _LEANS = {"binance": -5e-5, "okx": 5e-5}  # venues never agree to the cent
 
 

@@ -82,6 +82,15 @@ class Venue(ABC):
         """What the source of this venue must be told to find the box."""
         return {"ws_url": ws_url, "rest_url": rest_url}
 
+    async def welcome(self, connection: Connection) -> None:
+        """What is said to whoever has just connected: nothing, as a rule."""
+        del connection
+
+    async def farewell(self) -> None:
+        """The box is closed: end every connection, without a word as a rule."""
+        for connection in list(self.subscriptions.connections):
+            connection.tear()
+
     # Events out
 
     def note(self, events: Iterable[Event]) -> None:
@@ -173,6 +182,7 @@ class Venue(ABC):
         await self.subscriptions.changed()
         writer = asyncio.create_task(self._write(connection), name=f"simulator.{self.name}.write")
         try:
+            await self.welcome(connection)
             await self._listen(connection)
         finally:
             writer.cancel()

@@ -86,6 +86,9 @@ def encode(events: Sequence[Event]) -> list[bytes]:
     rows: list[AdlUpdate] = []
     for event in events:
         if isinstance(event, AdlUpdate):
+            if any(row.position_id == event.position_id for row in rows):  # the next second's
+                frames += adl_frames(rows)
+                rows = []
             rows.append(event)
             continue
         frames += adl_frames(rows)
