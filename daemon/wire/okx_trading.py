@@ -139,7 +139,7 @@ def decode_tickers(frame: bytes, received_ms: int, contracts: Contracts) -> tupl
     try:
         rows = _bests.decode(frame).data
     except msgspec.ValidationError:
-        rows = _bests.decode(frame.replace(b':""', b':"0"')).data  # a side of the book that is empty
+        rows = _bests.decode(frame.replace(b'""', b'"0"')).data  # a side of the book that is empty
     if len(rows) == 1:
         return (_ticker(rows[0], received_ms, contracts),)
     return tuple([_ticker(row, received_ms, contracts) for row in rows])

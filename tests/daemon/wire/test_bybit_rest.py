@@ -7,7 +7,8 @@ import pytest
 
 from daemon.wire import bybit_rest as rest
 from daemon.wire.control import Unreadable
-from rules.events import FundingRate, MarkPrice, OpenInterest
+from rules.events import FundingRate, InsuranceFund, LongShortRatio, MarkPrice, OpenInterest
+from tests.daemon.wire.recorded import sample
 
 NOW = 1_800_000_000_000
 RECORDINGS = Path(__file__).resolve().parents[3] / "../shared/recordings/rest"
@@ -79,3 +80,58 @@ def test_bybits_published_examples_are_read() -> None:
     [interest] = [event for event in events if isinstance(event, OpenInterest)]
 
     assert (2089.79, 240113967.0) == (interest.oi_base, interest.oi_usd)
+
+
+def test_who_is_long_is_told_in_shares() -> None:
+    """The vendor's printed example: 49 % of the accounts are long. Oldest first."""
+    body = sample(
+        "bybit_v5_market_samples.json", "GET /v5/market/account-ratio?category=linear&symbol=BTCUSDT&period=1h&limit=2"
+    )
+    earlier, later = rest.decode_account_ratio(body, NOW)
+
+    assert (
+        LongShortRatio(
+            venue="bybit",
+            symbol="BTC-USDT-PERP",
+            ratio=0.49 / 0.51,
+            long_share=0.49,
+            short_share=0.51,
+            period_ms=300_000,
+            at_ms=1_696_262_400_000,
+            received_ms=NOW,
+        )
+        == later
+    )
+    assert 1_696_258_800_000 == earlier.at_ms
+    assert [earlier, later] == rest.decode_account_ratio(rest.encode_account_ratio([later, earlier], NOW), NOW)
+
+
+def test_the_insurance_fund_is_all_pools_of_a_coin_together() -> None:
+    """The vendor's printed example has four pools of USDT; one without a number would be left out."""
+    body = sample("bybit_v5_market_samples.json", "GET /v5/market/insurance?coin=USDT")
+    [fund] = rest.decode_insurance(body, NOW)
+
+    assert ("USDT", 1_714_003_200_000) == (fund.coin, fund.at_ms)
+    assert 902178.57602476 + 14454.51626125 + 23.45018235 + 10002 == pytest.approx(fund.amount)
+    assert 901898.0963091522 + 14449.515598975464 + 22.992864174376344 + 9998.896846613574 == pytest.approx(
+        fund.amount_usd
+    )
+
+
+def test_a_pool_without_a_value_leaves_the_value_of_the_fund_open() -> None:
+    """A sum that lacks a part would be too small without saying so."""
+    pools: list[dict[str, object]] = [{"coin": "BTC", "balance": "2", "value": "100000"}, {"coin": "BTC", "balance": "1", "value": ""},
+             {"coin": "BTC", "balance": "x"}]  # fmt: skip
+    [fund] = rest.decode_insurance(answer(*pools), NOW)
+
+    assert InsuranceFund(venue="bybit", coin="BTC", amount=3.0, at_ms=NOW, received_ms=NOW) == fund
+
+
+def test_funds_are_read_back_as_they_were_written() -> None:
+    """One pool a coin."""
+    funds = [
+        InsuranceFund(venue="bybit", coin=coin, amount=5.5, amount_usd=value, at_ms=NOW - 1, received_ms=NOW)
+        for coin, value in (("USDT", 5.5), ("BTC", None))
+    ]
+
+    assert funds == rest.decode_insurance(rest.encode_insurance(funds, NOW), NOW)
