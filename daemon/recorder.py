@@ -140,7 +140,7 @@ class Recorder:
                 "alert changed",
                 extra={
                     "rule": transition.alert.rule_id,
-                    "key": " ".join(transition.alert.key.values()),
+                    "key": "private" if transition.alert.is_private else " ".join(transition.alert.key.values()),
                     "change": transition.change.value,
                     "severity": transition.alert.severity.value,
                 },

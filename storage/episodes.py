@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
-from rules.alerts import Alert
+from rules.alerts import ACCOUNT, Alert
 from rules.events import EVENTS
 from storage.database import Database
 from storage.listing import Entry, to_entry
@@ -16,7 +16,9 @@ from storage.statements import outbox_listing, outbox_listing_by_status
 
 _PRIVATE = tuple(tag for tag, event in EVENTS.items() if event.IS_PRIVATE)
 # the event that an alert is about stands in its facts, whatever kind of rule it was
-is_public: ColumnElement[bool] = and_(*(alerts.c.facts.not_like(f'%"type":"{tag}"%') for tag in _PRIVATE))
+is_public: ColumnElement[bool] = and_(
+    alerts.c.key.not_like(f'%"{ACCOUNT}":%'), *(alerts.c.facts.not_like(f'%"type":"{tag}"%') for tag in _PRIVATE)
+)
 
 _changes = (
     select(transitions, alerts.c.rule_id, alerts.c.kind, alerts.c.key)

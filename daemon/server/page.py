@@ -10,7 +10,7 @@ from daemon.server.tzone.endpoint import Spec
 from rules.alerts import Alert
 from rules.kinds import say
 from rules.units import say_duration
-from storage.log import latest_alerts
+from storage.episodes import query_alerts
 from storage.trouble import StorageTrouble
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _plainly(spec: Spec[Any]) -> str:
 
 async def _alerts(house: "House", now_ms: int) -> str:
     try:
-        alerts = await latest_alerts(house.database, limit=ALERTS)
+        alerts = await query_alerts(house.database, limit=ALERTS)  # nobody's own account is among them
     except StorageTrouble as exc:
         return f'<tr><td class="down">{escape(str(exc))}</td></tr>'
     return "".join(_row(alert, now_ms) for alert in alerts) or "<tr><td>none yet</td></tr>"
