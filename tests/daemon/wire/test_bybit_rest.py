@@ -120,8 +120,11 @@ def test_the_insurance_fund_is_all_pools_of_a_coin_together() -> None:
 
 def test_a_pool_without_a_value_leaves_the_value_of_the_fund_open() -> None:
     """A sum that lacks a part would be too small without saying so."""
-    pools: list[dict[str, object]] = [{"coin": "BTC", "balance": "2", "value": "100000"}, {"coin": "BTC", "balance": "1", "value": ""},
-             {"coin": "BTC", "balance": "x"}]  # fmt: skip
+    pools: list[dict[str, object]] = [
+        {"coin": "BTC", "balance": "2", "value": "100000"},
+        {"coin": "BTC", "balance": "1", "value": ""},
+        {"coin": "BTC", "balance": "x"},
+    ]
     [fund] = rest.decode_insurance(answer(*pools), NOW)
 
     assert InsuranceFund(venue="bybit", coin="BTC", amount=3.0, at_ms=NOW, received_ms=NOW) == fund

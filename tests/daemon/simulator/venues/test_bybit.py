@@ -1,5 +1,6 @@
 """Bybit in the box, as a plain client sees it."""
 
+import asyncio
 from itertools import pairwise
 
 import aiohttp
@@ -107,3 +108,67 @@ async def test_rest_refuses_with_a_code_and_status_200() -> None:
             assert 10001 == (await response.json())["retCode"]
         path = "funding/history?category=linear&symbol=BTCUSDT&startTime=1"
         assert 10001 == (await (await http.get(f"v5/market/{path}")).json())["retCode"]
+
+
+async def test_a_book_is_a_snapshot_and_deltas_that_count_up_by_one() -> None:
+    """Fifty levels of each side; asked for again, it comes whole again."""
+    clock = Clock()
+    async with opened(clock=clock) as box, dialled(box.ws_url("bybit")) as ws:
+        await ask(ws, {"op": "subscribe", "args": ["orderbook.50.BTCUSDT"]})
+        frames = [await hear(ws)]
+        while len(frames) < 4:
+            clock.now_ms += 2_000
+            await box.step()
+            frames.append(await hear(ws))
+        left = await ask(ws, {"op": "unsubscribe", "args": ["orderbook.50.BTCUSDT"]})
+        await ask(ws, {"op": "subscribe", "args": ["orderbook.50.BTCUSDT"]})
+        again = await hear(ws)
+
+    assert ["snapshot", "delta", "delta", "delta"] == [frame["type"] for frame in frames]
+    assert {"orderbook.50.BTCUSDT"} == {frame["topic"] for frame in frames}
+    assert [1, 1, 1] == [later["data"]["u"] - earlier["data"]["u"] for earlier, later in pairwise(frames)]
+    assert (50, 50) == (len(frames[0]["data"]["b"]), len(frames[0]["data"]["a"]))
+    assert (True, "unsubscribe", "snapshot") == (left["success"], left["op"], again["type"])
+
+
+async def test_trades_and_candles_come_to_who_asked_for_them() -> None:
+    """Numbers are text, and a candle says how long it is."""
+    clock = Clock()
+    async with opened(clock=clock) as box, dialled(box.ws_url("bybit")) as ws:
+        await ask(ws, {"op": "subscribe", "args": ["publicTrade.ETHUSDT", "kline.1.ETHUSDT"]})
+        seen: dict[str, dict[str, object]] = {}
+        while len(seen) < 2:
+            clock.now_ms += 250
+            await box.step()
+            async with asyncio.timeout(5):
+                frame = await hear(ws)
+            seen[frame["topic"]] = frame["data"][0]
+
+    trade, candle = seen["publicTrade.ETHUSDT"], seen["kline.1.ETHUSDT"]
+    assert ("ETHUSDT", True) == (trade["s"], trade["S"] in ("Buy", "Sell"))
+    assert {str} == {type(trade[key]) for key in ("v", "p", "i")} | {type(candle[key]) for key in ("open", "volume")}
+    assert ("1", 59_999) == (candle["interval"], candle["end"] - candle["start"])  # type: ignore[operator]  # JSON
+
+
+async def test_the_ticker_holds_the_best_prices() -> None:
+    """A newcomer gets them with the rest."""
+    async with opened() as box, dialled(box.ws_url("bybit")) as ws:
+        await ask(ws, {"op": "subscribe", "args": ["tickers.BTCUSDT"]})
+        ticker = (await hear(ws))["data"]
+
+    assert float(ticker["bid1Price"]) < float(ticker["ask1Price"])
+    assert {"bid1Size", "ask1Size", "lastPrice", "markPrice", "fundingRate"} <= ticker.keys()
+
+
+async def test_rest_tells_who_is_long_and_what_the_fund_holds() -> None:
+    """Five minutes a row; refusals have a code."""
+    async with opened() as box, aiohttp.ClientSession(box.rest_url("bybit") + "/") as http:
+        path = "v5/market/account-ratio?category=linear&symbol=BTCUSDT&period=5min&limit=3"
+        rows = (await (await http.get(path)).json())["result"]["list"]
+        funds = (await (await http.get("v5/market/insurance")).json())["result"]["list"]
+        wrong = await (await http.get(path.replace("BTCUSDT", "NOSUCH"))).json()
+
+    assert [300_000] * 2 == [int(later["timestamp"]) - int(earlier["timestamp"]) for later, earlier in pairwise(rows)]
+    assert [1.0] * 3 == [round(float(row["buyRatio"]) + float(row["sellRatio"]), 9) for row in rows]
+    assert {"USDT", "USDC", "BTC", "ETH"} == {fund["coin"] for fund in funds}
+    assert 10001 == wrong["retCode"]

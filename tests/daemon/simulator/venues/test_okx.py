@@ -1,10 +1,15 @@
 """OKX in the box, as a plain client sees it."""
 
+import asyncio
+from typing import Any
+
 import aiohttp
 import pytest
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedError
 
-from tests.daemon.simulator.far_end import NOW_MS, ask, dialled, forced, hear, interest, mark, opened, rate
+from daemon.simulator.box import Box
+from tests.daemon.simulator.far_end import NOW_MS, Clock, ask, dialled, forced, hear, interest, mark, opened, rate
 
 _MARK = {"channel": "mark-price", "instId": "BTC-USDT-SWAP"}
 
@@ -119,3 +124,83 @@ async def test_funding_that_was_paid_is_told_with_the_next_prediction() -> None:
 
     assert "settled" == after["settState"]
     assert before["nextFundingTime"] == after["fundingTime"]
+
+
+async def test_a_book_is_a_snapshot_and_updates_that_name_the_one_before() -> None:
+    """In contracts, four columns a level."""
+    clock, arg = Clock(), {"channel": "books", "instId": "BTC-USDT-SWAP"}
+    async with opened(clock=clock) as box, dialled(box.ws_url("okx")) as ws:
+        await ask(ws, {"op": "subscribe", "args": [arg]})
+        frames = [await hear(ws)]
+        while len(frames) < 4:
+            clock.now_ms += 2_000
+            await box.step()
+            frames.append(await hear(ws))
+
+    rows = [frame["data"][0] for frame in frames]
+    assert ["snapshot", "update", "update", "update"] == [frame["action"] for frame in frames]
+    assert [-1, *(row["seqId"] for row in rows[:-1])] == [row["prevSeqId"] for row in rows]
+    assert {4} == {len(level) for row in rows for level in row["bids"] + row["asks"]}
+    assert all(float(level[1]).is_integer() for level in rows[0]["bids"])
+
+
+async def test_candles_are_spoken_on_the_address_of_candles_only() -> None:
+    """And nothing else is."""
+    candle, trades = ({"channel": channel, "instId": "BTC-USDT-SWAP"} for channel in ("candle1m", "trades"))
+    clock = Clock()
+    async with opened(clock=clock) as box, dialled(box.ws_url("okx")) as ws:
+        refused = await ask(ws, {"op": "subscribe", "args": [candle]})
+        async with dialled(box.ws_url("okx").replace("public", "business")) as business:
+            taken = await ask(business, {"op": "subscribe", "args": [candle]})
+            other = await ask(business, {"op": "subscribe", "args": [trades]})
+            clock.now_ms += 250
+            await box.step()
+            row = (await hear(business))["data"][0]
+
+    assert ("error", "subscribe", "error") == (refused["event"], taken["event"], other["event"])
+    assert (9, {str}, "0") == (len(row), {type(value) for value in row}, row[8])
+
+
+async def test_trades_and_tickers_count_contracts() -> None:
+    """Whole ones; a newcomer to a ticker gets it at once."""
+    clock = Clock()
+    async with opened(clock=clock) as box, dialled(box.ws_url("okx")) as ws:
+        args = [{"channel": channel, "instId": "ETH-USDT-SWAP"} for channel in ("tickers", "trades")]
+        await ask(ws, {"op": "subscribe", "args": args})
+        await hear(ws)
+        ticker = (await hear(ws))["data"][0]
+        frame = await hear_on(ws, "trades", box, clock)
+
+    assert float(ticker["bidPx"]) < float(ticker["askPx"])
+    assert float(ticker["bidSz"]).is_integer()
+    assert float(frame["sz"]).is_integer()
+    assert frame["side"] in ("buy", "sell")
+
+
+async def hear_on(ws: ClientConnection, channel: str, box: Box, clock: Clock) -> dict[str, Any]:
+    """The first row of this channel, however long the market takes."""
+    async with asyncio.timeout(5):
+        while True:
+            clock.now_ms += 250
+            await box.step()
+            frame = await hear(ws)
+            if frame.get("arg", {}).get("channel") == channel:
+                row: dict[str, Any] = frame["data"][0]
+                return row
+
+
+async def test_rest_tells_who_is_long_and_what_the_fund_holds() -> None:
+    """A family answers in the coin it settles in, and with the total of all."""
+    async with opened() as box, aiohttp.ClientSession(box.rest_url("okx") + "/") as http:
+        path = "api/v5/rubik/stat/contracts/long-short-account-ratio-contract?instId=BTC-USDT-SWAP&period=5m&limit=2"
+        rows = (await (await http.get(path)).json())["data"]
+        fund = "api/v5/public/insurance-fund?instType=SWAP&instFamily="
+        coins = {
+            family: (await (await http.get(fund + family)).json())["data"][0]["details"][0]["ccy"]
+            for family in ("BTC-USDT", "BTC-USD", "ETH-USD")
+        }
+        wrong = await (await http.get(path.replace("BTC-", "NOSUCH-"))).json()
+
+    assert 300_000 == int(rows[0][0]) - int(rows[1][0])
+    assert {"BTC-USDT": "USDT", "BTC-USD": "BTC", "ETH-USD": "ETH"} == coins
+    assert "51001" == wrong["code"]

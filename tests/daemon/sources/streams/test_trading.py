@@ -168,6 +168,28 @@ async def test_after_a_reconnect_the_book_begins_with_a_gap(venue: str) -> None:
 
 
 @venues
+@pytest.mark.parametrize("how", ["duplicate", "reorder", "garbage"])
+async def test_a_venue_without_manners_makes_no_wrong_book(venue: str, how: str) -> None:
+    """What comes twice counts once; what comes in the wrong order is a gap, and mended when the venue behaves."""
+    books = Books()
+    async with stage(venue, wish(venue, *BOOK)) as play:
+        await play.step_until(lambda: len(play.told(BookUpdate)) >= 2)
+        play.box.misbehave(venue, how)
+        for _ in range(8):
+            await play.step()
+        play.box.behave(venue)
+        count = len(play.home.facts)
+        await play.step_until(lambda: len([e for e in play.home.facts[count:] if isinstance(e, BookUpdate)]) >= 6)
+        for event in play.home.facts:
+            books.observe(event)
+        theirs = play.box.venues[venue].trading.book(BTC, play.clock.now_ms)
+        assert theirs is not None
+
+        assert 0 == books.gaps
+        assert (theirs.bids, theirs.asks) == books.levels(venue, BTC)
+
+
+@venues
 async def test_a_candle_that_is_newly_wanted_is_told_at_once(venue: str) -> None:
     """The last one that is over comes from REST; the market need not move for it."""
     async with stage(venue, wish(venue, Candle)) as play:
