@@ -12,7 +12,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from daemon.config.model import ServerConfig
+from daemon.demand import Demand
 from daemon.server.auth import ACCESS_LIFE_S, Gate, make_key, secret_of
+from daemon.server.dialects.serve import Dialects
 from daemon.server.limits import Limits
 from daemon.server.serve import Server
 from daemon.server.topics import Hub
@@ -20,6 +22,7 @@ from storage.access import Access
 from storage.database import Database
 from tests.daemon.lanes import Clock, until
 from tests.daemon.server.callers import REFUSALS, calling
+from tests.daemon.server.dialects.booth import lent
 from tests.daemon.server.fan import NOW_MS, PATH, Board
 
 
@@ -52,10 +55,11 @@ class Stage:
 
 @asynccontextmanager
 async def staged(database: Database, clock: Clock, **limits: Any) -> AsyncIterator[Stage]:
-    async with Hub([Board()], Limits(**limits), clock) as hub:
+    async with Hub([Board()], Limits(**limits), clock) as hub, lent(clock) as sources:
         gate = Gate(Access(database), secret=None, clock=clock, show_out=hub.dismiss)
         await gate.load()
-        house: Any = SimpleNamespace(gate=gate, showroom=SimpleNamespace(hub=hub))
+        dialects = Dialects(hub, sources, Demand(lambda: None).want)
+        house: Any = SimpleNamespace(gate=gate, showroom=SimpleNamespace(hub=hub, dialects=dialects))
         async with Server(house, ServerConfig(host="0.0.0.0", port=0)) as server:
             yield Stage(server, gate, hub, database, clock)
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -121,6 +121,16 @@ class Client:
 
 
 @asynccontextmanager
+async def lent(
+    clock: Callable[[], int], *, live: Iterable[str] = (), market: MarketConfig | None = None
+) -> AsyncIterator[Sources]:
+    """What endpoints read from; upstreams are those of `market`, or none."""
+    async with Http() as http, Cache() as cache:
+        config = market or MarketConfig(only=frozenset())
+        yield Sources(market=Market(http, cache, config, clock), views=Views(), clock=clock, live=frozenset(live))
+
+
+@asynccontextmanager
 async def booth(
     *,
     live: Iterable[str] = ("BTC",),
@@ -134,25 +144,19 @@ async def booth(
     """The dialects behind a port of this machine, with `Limits(**bounds)`; upstreams are those of `market`, or none."""
     bounds = {"goodbye_s": 0.5} | bounds
     config = ServerConfig.model_validate({"token": token} if token else {})
-    async with Http() as http, Cache() as cache:
-        found: Booth
+    found: Booth
 
-        def clock() -> int:
-            return found.now_ms
+    def clock() -> int:
+        return found.now_ms
 
-        def want(wishes: Iterable[Wish]) -> Lease:
-            some = list(wishes)
-            if wants_nothing_more:
-                return Lease(found.wanted, (), frozenset(some))
-            found.wanted.update(some)
-            return Lease(found.wanted, some)
+    def want(wishes: Iterable[Wish]) -> Lease:
+        some = list(wishes)
+        if wants_nothing_more:
+            return Lease(found.wanted, (), frozenset(some))
+        found.wanted.update(some)
+        return Lease(found.wanted, some)
 
-        sources = Sources(
-            market=Market(http, cache, market or MarketConfig(only=frozenset()), clock),
-            views=Views(),
-            clock=clock,
-            live=frozenset(live),
-        )
+    async with lent(clock, live=live, market=market) as sources:
         hub = Hub([], Limits(**bounds), clock)
         dialects = Dialects(hub, sources, want, credentials)
         app = web.Application(middlewares=[guard(config, gate, KEY_HEADERS)])
