@@ -12,6 +12,7 @@ from daemon.clock import Clock, wall_ms
 from daemon.config.model import Config
 from daemon.config.policy import policy_of
 from daemon.config.reload import Refused, Reloaded, reloads
+from daemon.demand import Demand
 from daemon.desk import Desk
 from daemon.dispatch import Dispatch
 from daemon.ear import Ear
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 
 FORGET_EVERY_S = 3_600.0
 EXPIRE_EVERY_S = 60.0
+FOLLOW_S = 0.1
 DRAIN_S = 20.0  # for what came in before: a database that takes nothing must not keep us for ever
 WARM_MAX_MS = 86_400_000
 HOLD_FIRST_S, HOLD_MAX_S = 0.5, 15.0  # between two tries of a database that cannot take a reload
@@ -72,11 +74,14 @@ class House:
         self.ear: Ear
         self.feeds: Feeds
         self.server: Server
+        self._wished = asyncio.Event()
+        self.demand = Demand(self._wished.set)
         self._bus = Bus()
         self._mailbox = self._bus.mailbox("recorder")
         self.showroom: Showroom | None = None
         self.gate: Gate | None = None
         self._shown: Mailbox | None = self._bus.mailbox("views") if config.server.tables else None
+        self._told: Mailbox | None = self._bus.mailbox("dialects") if config.server.tables else None
         self._keeping = Keeping(config.storage.sample_every_ms)
         self._say = say
         self._options = options
@@ -123,7 +128,7 @@ class House:
         house.feeds.once.remember(await known_facts(house.database, clock() - REMEMBER_MS))
         stack.push_async_callback(house.feeds.stop)
         if config.server.tables:
-            house.showroom = await stack.enter_async_context(opened(config, http, clock))
+            house.showroom = await stack.enter_async_context(opened(config, http, clock, house.demand.want))
             await house.showroom.remember(house.database, clock())
         if config.server.is_guarded:
             secret = config.server.secret.get_secret_value() if config.server.secret is not None else None
@@ -177,13 +182,16 @@ class House:
             reloading = group.create_task(self._reload(closing), name="reload")
             showing = self._show(group)
             await self._listen()
+            following = group.create_task(self._follow(), name="demand")
             stopping = group.create_task(stop.wait(), name="stop")
             ends: set[asyncio.Future[Any]] = {stopping, recording, self.feeds.trouble, self._desk.trouble}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             deadline.reschedule(asyncio.get_running_loop().time() + DRAIN_S)
             stopping.cancel()
             closing.set()
-            await asyncio.wait({reloading})  # a reload that has begun is finished: half of one would be neither
+            following.cancel()
+            # a reload that has begun is finished: half of one would be neither
+            await asyncio.wait({reloading, following})
             await self.feeds.stop()
             ended.set()
             await self._mailbox.put(())  # wakes the recorder, which else looks up once a second
@@ -203,6 +211,8 @@ class House:
         tasks = [group.create_task(self.ear.listen(), name="silences")]
         if self.showroom is not None and self._shown is not None:
             tasks.append(group.create_task(self.showroom.run(self._shown), name="views"))
+        if self.showroom is not None and self._told is not None:
+            tasks.append(group.create_task(self.showroom.dialects.run(self._told), name="dialects"))
         if self.gate is not None:
             tasks.append(group.create_task(self.gate.watch(), name="keys"))
         return tasks
@@ -212,9 +222,17 @@ class House:
             self.showroom.hub.dismiss(key_or_login)
 
     def _wishes(self) -> frozenset[Wish]:
-        """What the rules and the tables want to hear."""
+        """What the rules, the tables and connected clients want to hear."""
         shown = self.showroom.wishes if self.showroom is not None else frozenset()
-        return wishes(self.rules.values()) | shown
+        return wishes(self.rules.values()) | shown | self.demand.wishes
+
+    async def _follow(self) -> None:
+        """Listen to what clients want, a moment after they have said so: many come at the same time."""
+        while True:
+            await self._wished.wait()
+            await asyncio.sleep(FOLLOW_S)
+            self._wished.clear()
+            await self._listen()
 
     # -- restart and reload ---------------------------------------------------------------------------------------
 
