@@ -10,6 +10,9 @@ decides row by row. Also inferred: that `price` is the price of bankruptcy, and 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from math import inf
+from operator import attrgetter
 
 import msgspec
 
@@ -26,9 +29,9 @@ from daemon.wire.bitget_symbols import decode_contracts as decode_contracts
 from daemon.wire.bitget_symbols import encode_contracts as encode_contracts
 from daemon.wire.bitget_symbols import from_symbol as from_symbol
 from daemon.wire.bitget_symbols import to_symbol as to_symbol
-from daemon.wire.changes import Changes
+from daemon.wire.changes import AGAIN_MS, Tickers
 from daemon.wire.control import Accepted, Control, Ignored, Pong, Rejected, Unreadable
-from daemon.wire.numbers import DOLLARS, batches, number, positive, whole
+from daemon.wire.numbers import batches, is_in_dollars, number, positive, whole
 from daemon.wire.trouble import brief
 from rules.events import Event, FundingRate, Liquidation, MarkPrice, OpenInterest, Side
 
@@ -42,6 +45,7 @@ LIQUIDATIONS = "liquidation"  # the topic, which names no instrument
 _OURS = ("ticker", LIQUIDATIONS)
 _INST_TYPE = "usdt-futures"
 _CLOSED: dict[str, Side] = {"buy": "long", "sell": "short"}  # the side of the position, not of the order
+_time_of = attrgetter("at_ms")
 _NEARLY = 1e-6  # a quotient of two rounded numbers
 
 
@@ -91,7 +95,7 @@ class Decoder:
         self.contracts = contracts or {}
         self.left_out = 0  # rows skipped in frames of which the rest could be read
         self.left_out_why = ""
-        self._marks, self._rates, self._interests = Changes(), Changes(), Changes()
+        self._told = Tickers()
 
     def decode(self, frame: bytes | str, received_ms: int) -> Sequence[Event] | Control:
         """The events of a frame; Unreadable if it makes no sense."""
@@ -117,41 +121,50 @@ class Decoder:
             raise Unreadable(f"Bitget sent a frame that cannot be read: {brief(exc)}") from exc
 
     def _ticker(self, name: str, row: _Row, at_ms: int, received_ms: int) -> tuple[Event, ...]:
-        symbol = to_symbol(name)
+        told = self._told.get(name) or self._told.begin(name, to_symbol(name))
         events: tuple[Event, ...] = ()
-        mark, index = positive(row.markPrice), positive(row.indexPrice)
-        if mark is not None and self._marks.is_new(name, (mark, index), received_ms):
-            price = MarkPrice(
-                venue=VENUE, symbol=symbol, price=mark, index_price=index, at_ms=at_ms, received_ms=received_ms
-            )
-            events = (price,)
-        rate, settles_ms = number(row.fundingRate), whole(row.nextFundingTime)
-        if rate is not None and settles_ms is not None:  # what expires pays none, and says 0 and no time
-            contract = self.contracts.get(name)
-            interval_h = USUAL_INTERVAL_H if contract is None else contract.interval_h
-            if self._rates.is_new(name, (rate, settles_ms, interval_h), received_ms):
+        mark = positive(row.markPrice)
+        if row.markPrice != told.mark or row.indexPrice != told.index or received_ms >= told.price_until_ms:
+            told.mark, told.index, told.price_until_ms = row.markPrice, row.indexPrice, received_ms + AGAIN_MS
+            if mark is not None:
+                price = MarkPrice(
+                    venue=VENUE,
+                    symbol=told.symbol,
+                    price=mark,
+                    index_price=positive(row.indexPrice),
+                    at_ms=at_ms,
+                    received_ms=received_ms,
+                )
+                events = (price,)
+        if row.fundingRate != told.rate or row.nextFundingTime != told.settles or received_ms >= told.funding_until_ms:
+            told.rate, told.settles = row.fundingRate, row.nextFundingTime
+            told.funding_until_ms = received_ms + AGAIN_MS
+            rate, settles_ms = number(row.fundingRate), whole(row.nextFundingTime)
+            if rate is not None and settles_ms is not None:  # what expires pays none, and says 0 and no time
+                contract = self.contracts.get(name)
                 funding = FundingRate(
                     venue=VENUE,
-                    symbol=symbol,
+                    symbol=told.symbol,
                     rate=rate,
-                    interval_h=interval_h,
+                    interval_h=USUAL_INTERVAL_H if contract is None else contract.interval_h,
                     settles_at_ms=settles_ms,
                     at_ms=at_ms,
                     received_ms=received_ms,
                 )
                 events = (*events, funding)
-        interest = number(row.openInterest)
-        if interest is not None and self._interests.is_new(name, interest, received_ms):
-            in_dollars = mark is not None and symbol.split("-", 2)[1] in DOLLARS
-            open_interest = OpenInterest(
-                venue=VENUE,
-                symbol=symbol,
-                oi_base=interest,
-                oi_usd=interest * mark if in_dollars and mark is not None else None,
-                at_ms=at_ms,
-                received_ms=received_ms,
-            )
-            events = (*events, open_interest)
+        if row.openInterest != told.interest or received_ms >= told.interest_until_ms:
+            told.interest, told.interest_until_ms = row.openInterest, received_ms + AGAIN_MS
+            coins = number(row.openInterest)
+            if coins is not None:
+                interest = OpenInterest(
+                    venue=VENUE,
+                    symbol=told.symbol,
+                    oi_base=coins,
+                    oi_usd=coins * mark if mark is not None and is_in_dollars(told.symbol) else None,
+                    at_ms=at_ms,
+                    received_ms=received_ms,
+                )
+                events = (*events, interest)
         return events
 
     def _liquidations(self, rows: list[_Row], received_ms: int) -> Sequence[Event]:
@@ -167,21 +180,23 @@ class Decoder:
                 raise ValueError(why)
             self.left_out += left_out
             self.left_out_why = brief(why)
-        events.sort(key=lambda event: event.at_ms)
+        if len(events) > 1:
+            events.sort(key=_time_of)
         return events
 
     def _liquidation(self, row: _Row, received_ms: int) -> Liquidation:
-        symbol = to_symbol(row.symbol)
-        if symbol.split("-", 2)[1] not in DOLLARS:
-            raise ValueError(f"a liquidation of {symbol} is not quoted in dollars, and its dollar value is not known")
+        symbol = _in_dollars(row.symbol)
         closed = _CLOSED.get(row.side)
         if closed is None:
             raise ValueError(f"'{row.side}' is not a side")
-        amount, price = positive(row.amount), positive(row.price)
-        if amount is None or price is None:
+        try:
+            amount, price = float(row.amount), float(row.price)
+        except ValueError:
+            amount = price = 0.0
+        if not (0.0 < amount < inf and 0.0 < price < inf):
             raise ValueError(f"a liquidation of {row.symbol} has no size or no price")
         contract = self.contracts.get(row.symbol)
-        quantity, notional = float(f"{amount / price:.12g}"), amount  # take off what the division added
+        quantity, notional = amount / price, amount
         step = None if contract is None else contract.step
         if step is not None and not _is_lots(quantity, step) and _is_lots(amount, step):
             quantity, notional = amount, amount * price
@@ -196,6 +211,15 @@ class Decoder:
             at_ms=whole(row.ts) or received_ms,
             received_ms=received_ms,
         )
+
+
+@lru_cache(maxsize=4_096)
+def _in_dollars(name: str) -> str:
+    """Our symbol of an instrument whose quote coin counts as US dollars; ValueError for any other."""
+    symbol = to_symbol(name)
+    if not is_in_dollars(symbol):
+        raise ValueError(f"a liquidation of {symbol} is not quoted in dollars, and its dollar value is not known")
+    return symbol
 
 
 def _is_lots(quantity: float, step: float) -> bool:

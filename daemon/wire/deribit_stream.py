@@ -14,14 +14,14 @@ from typing import Any
 
 import msgspec
 
-from daemon.wire.changes import Changes
+from daemon.wire.changes import AGAIN_MS, Tickers
 from daemon.wire.control import Accepted, Answer, Control, Ignored, Pong, Rejected, Unreadable
 from daemon.wire.deribit import FUNDING_INTERVAL_H, VENUE, Named, from_symbol, read_name
 from daemon.wire.deribit_server import Encoder as Encoder
 from daemon.wire.deribit_server import acknowledge as acknowledge
 from daemon.wire.deribit_server import read_request as read_request
 from daemon.wire.deribit_server import refuse as refuse
-from daemon.wire.numbers import DOLLARS, batches, positive, whole
+from daemon.wire.numbers import batches, is_in_dollars, positive, whole
 from daemon.wire.trouble import brief
 from rules.events import Event, FundingRate, Liquidation, MarkPrice, OpenInterest, Side
 
@@ -34,6 +34,7 @@ TEST = '{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}'  # the answ
 
 _OURS = ("ticker.", "trades.")
 _IDS_KEPT = 20_000
+_LATEST_MS = 2**63  # what is beyond is no time
 
 
 class _Row(msgspec.Struct, gc=False):
@@ -109,7 +110,7 @@ class Decoder:
         self.left_out = 0  # trades skipped in frames of which the rest could be read
         self.left_out_why = ""
         self._trades = Trades() if trades is None else trades
-        self._marks, self._rates, self._interests = Changes(), Changes(), Changes()
+        self._told = Tickers()
 
     def decode(self, frame: bytes | str, received_ms: int) -> Sequence[Event] | Control:
         """The events of a frame; what the far end wants answered comes as an Answer."""
@@ -134,22 +135,28 @@ class Decoder:
             raise Unreadable(f"Deribit sent a frame that cannot be read: {brief(exc)}") from exc
 
     def _ticker(self, row: _Row, received_ms: int) -> tuple[Event, ...]:
-        name, at_ms = row.instrument_name, whole(row.timestamp) or received_ms
+        name, mark = row.instrument_name, row.mark_price
         named = _future(name)
-        mark = row.mark_price
         if named is None or mark is None or mark <= 0.0:
             return ()  # options and combinations, whose prices are in other units
         symbol = named.symbol
+        told = self._told.get(name) or self._told.begin(name, symbol)
+        at_ms = row.timestamp if 0 < row.timestamp < _LATEST_MS else received_ms
         events: tuple[Event, ...] = ()
-        index = row.index_price or None
-        if self._marks.is_new(name, (mark, index), received_ms):
-            events = (
-                MarkPrice(
-                    venue=VENUE, symbol=symbol, price=mark, index_price=index, at_ms=at_ms, received_ms=received_ms
-                ),
+        if mark != told.mark or row.index_price != told.index or received_ms >= told.price_until_ms:
+            told.mark, told.index, told.price_until_ms = mark, row.index_price, received_ms + AGAIN_MS
+            price = MarkPrice(
+                venue=VENUE,
+                symbol=symbol,
+                price=mark,
+                index_price=row.index_price or None,
+                at_ms=at_ms,
+                received_ms=received_ms,
             )
+            events = (price,)
         rate = row.funding_8h
-        if rate is not None and self._rates.is_new(name, rate, received_ms):
+        if rate is not None and (rate != told.rate or received_ms >= told.funding_until_ms):
+            told.rate, told.funding_until_ms = rate, received_ms + AGAIN_MS
             funding = FundingRate(
                 venue=VENUE,
                 symbol=symbol,
@@ -159,15 +166,16 @@ class Decoder:
                 received_ms=received_ms,
             )
             events = (*events, funding)
-        interest = row.open_interest
-        if interest is not None and self._interests.is_new(name, interest, received_ms):
-            base, usd = interest, interest * mark if is_in_dollars(symbol) else None
+        amount = row.open_interest
+        if amount is not None and (amount != told.interest or received_ms >= told.interest_until_ms):
+            told.interest, told.interest_until_ms = amount, received_ms + AGAIN_MS
+            base, usd = amount, amount * mark if is_in_dollars(symbol) else None
             if named.is_inverse:
-                base, usd = interest / mark, interest
-            open_interest = OpenInterest(
+                base, usd = amount / mark, amount
+            interest = OpenInterest(
                 venue=VENUE, symbol=symbol, oi_base=base, oi_usd=usd, at_ms=at_ms, received_ms=received_ms
             )
-            events = (*events, open_interest)
+            events = (*events, interest)
         return events
 
     def _forced(self, rows: list[_Row], received_ms: int) -> Sequence[Event]:
@@ -217,12 +225,6 @@ def _future(name: str) -> Named | None:
         return read_name(name)
     except ValueError:
         return None
-
-
-@lru_cache(maxsize=4_096)
-def is_in_dollars(symbol: str) -> bool:
-    """Whether the quote coin counts as US dollars."""
-    return symbol.split("-")[1] in DOLLARS
 
 
 def _filled(row: _Row) -> tuple[str, tuple[Side, ...], float, float] | None:

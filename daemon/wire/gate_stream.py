@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from daemon.wire.changes import Changes
+from daemon.wire.changes import AGAIN_MS, Tickers
 from daemon.wire.control import Accepted, Control, Ignored, Pong, Rejected, Unreadable
 from daemon.wire.gate_server import TICKERS as TICKERS
 from daemon.wire.gate_server import Encoder as Encoder
@@ -29,7 +29,7 @@ from daemon.wire.gate_symbols import decode_contracts as decode_contracts
 from daemon.wire.gate_symbols import encode_contracts as encode_contracts
 from daemon.wire.gate_symbols import from_symbol as from_symbol
 from daemon.wire.gate_symbols import to_symbol as to_symbol
-from daemon.wire.numbers import DOLLARS, batches, number, positive, whole
+from daemon.wire.numbers import batches, is_in_dollars, number, positive, whole
 from daemon.wire.trouble import LONGEST_NAME, brief
 from rules.events import Event, FundingRate, Liquidation, MarkPrice, OpenInterest
 
@@ -95,7 +95,7 @@ class Decoder:
         self.contracts = contracts
         self.left_out = 0  # rows skipped in frames of which the rest could be read
         self.left_out_why = ""
-        self._marks, self._rates, self._interests = Changes(), Changes(), Changes()
+        self._told = Tickers()
 
     def decode(self, frame: bytes | str, received_ms: int) -> Sequence[Event] | Control:
         """The events of a frame; Unreadable if it makes no sense or names a contract of unknown size."""
@@ -143,22 +143,32 @@ class Decoder:
 
     def _ticker(self, row: _Row, at_ms: int, received_ms: int) -> tuple[Event, ...]:
         name = row.contract
+        told = self._told.get(name) or self._told.begin(name, to_symbol(name))
         contract = self.contracts.get(name)
-        symbol = to_symbol(name)
         events: tuple[Event, ...] = ()
-        mark, index = positive(row.mark_price), positive(row.index_price)
-        if mark is not None and self._marks.is_new(name, (mark, index), received_ms):
-            price = MarkPrice(
-                venue=VENUE, symbol=symbol, price=mark, index_price=index, at_ms=at_ms, received_ms=received_ms
-            )
-            events = (price,)
-        rate = number(row.funding_rate)
-        if rate is not None and contract is not None:  # without the interval a rate says nothing
-            settles_ms = contract.next_ms(at_ms)
-            if self._rates.is_new(name, (rate, settles_ms), received_ms):
+        if row.mark_price != told.mark or row.index_price != told.index or received_ms >= told.price_until_ms:
+            told.mark, told.index, told.price_until_ms = row.mark_price, row.index_price, received_ms + AGAIN_MS
+            mark = positive(row.mark_price)
+            if mark is not None:
+                price = MarkPrice(
+                    venue=VENUE,
+                    symbol=told.symbol,
+                    price=mark,
+                    index_price=positive(row.index_price),
+                    at_ms=at_ms,
+                    received_ms=received_ms,
+                )
+                events = (price,)
+        if contract is None:  # without the interval a rate says nothing, without the size an interest
+            return events
+        settles_ms = contract.next_ms(at_ms)
+        if row.funding_rate != told.rate or settles_ms != told.settles or received_ms >= told.funding_until_ms:
+            told.rate, told.settles, told.funding_until_ms = row.funding_rate, settles_ms, received_ms + AGAIN_MS
+            rate = number(row.funding_rate)
+            if rate is not None:
                 funding = FundingRate(
                     venue=VENUE,
-                    symbol=symbol,
+                    symbol=told.symbol,
                     rate=rate,
                     interval_h=contract.interval_h,
                     settles_at_ms=settles_ms,
@@ -166,19 +176,20 @@ class Decoder:
                     received_ms=received_ms,
                 )
                 events = (*events, funding)
-        contracts = number(row.total_size)
-        if contracts is not None and contract is not None and self._interests.is_new(name, contracts, received_ms):
-            base = contracts * contract.size
-            in_dollars = mark is not None and symbol.split("-", 2)[1] in DOLLARS
-            interest = OpenInterest(
-                venue=VENUE,
-                symbol=symbol,
-                oi_base=base,
-                oi_usd=base * mark if in_dollars and mark is not None else None,
-                at_ms=at_ms,
-                received_ms=received_ms,
-            )
-            events = (*events, interest)
+        if row.total_size != told.interest or received_ms >= told.interest_until_ms:
+            told.interest, told.interest_until_ms = row.total_size, received_ms + AGAIN_MS
+            contracts, mark = number(row.total_size), positive(row.mark_price)
+            if contracts is not None:
+                coins = contracts * contract.size
+                interest = OpenInterest(
+                    venue=VENUE,
+                    symbol=told.symbol,
+                    oi_base=coins,
+                    oi_usd=coins * mark if mark is not None and is_in_dollars(told.symbol) else None,
+                    at_ms=at_ms,
+                    received_ms=received_ms,
+                )
+                events = (*events, interest)
         return events
 
     def _liquidation(self, row: _Row, received_ms: int) -> Liquidation:
@@ -186,7 +197,7 @@ class Decoder:
         if contract is None:
             raise ValueError(f"Gate liquidated {row.contract[:LONGEST_NAME]}, and the size of its contract is unknown")
         symbol = to_symbol(row.contract)
-        if symbol.split("-", 2)[1] not in DOLLARS:
+        if not is_in_dollars(symbol):
             raise ValueError(f"a liquidation of {symbol} is not quoted in dollars, and its dollar value is not known")
         size, price = number(row.size), positive(row.price)
         if not size or price is None:

@@ -23,7 +23,7 @@ from daemon.wire.htx_server import refuse as refuse
 from daemon.wire.htx_symbols import VENUE as VENUE
 from daemon.wire.htx_symbols import from_symbol as from_symbol
 from daemon.wire.htx_symbols import to_symbol as to_symbol
-from daemon.wire.numbers import DOLLARS, number, positive, whole
+from daemon.wire.numbers import is_in_dollars, number, positive, whole
 from daemon.wire.trouble import brief
 from rules.events import Event, FundingRate, Liquidation, MarkPrice
 
@@ -218,7 +218,7 @@ class Decoder:
 
     def _liquidation(self, row: _Row, received_ms: int) -> Liquidation:
         symbol = to_symbol(row.contract_code)
-        if symbol.split("-")[1] not in DOLLARS:
+        if not is_in_dollars(symbol):
             raise ValueError(f"a liquidation of {symbol} is not quoted in dollars, and its dollar value is not known")
         if row.direction not in ("buy", "sell") or row.offset == "open":
             raise ValueError(f"'{row.direction}' and '{row.offset}' do not say which side was closed")

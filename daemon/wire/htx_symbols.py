@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from daemon.wire.control import Unreadable
-from daemon.wire.numbers import DOLLARS, number, positive, whole
+from daemon.wire.numbers import is_in_dollars, number, positive, whole
 from daemon.wire.rows import readable
 from daemon.wire.trouble import brief, check_name
 from rules import instruments
@@ -100,7 +100,7 @@ def decode_open_interest(body: bytes, received_ms: int) -> list[OpenInterest]:
         base, symbol = number(row.amount), to_symbol(row.contract_code)
         if base is None:
             return None
-        usd = number(row.value) if symbol.split("-")[1] in DOLLARS else None
+        usd = number(row.value) if is_in_dollars(symbol) else None
         return OpenInterest(venue=VENUE, symbol=symbol, oi_base=base, oi_usd=usd, at_ms=at_ms, received_ms=received_ms)
 
     return readable(rows, read)

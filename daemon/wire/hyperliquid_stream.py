@@ -8,18 +8,18 @@ public channel at all: they are told to the account that is liquidated, and sold
 
 import re
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import msgspec
 
-from daemon.wire.changes import Changes
+from daemon.wire.changes import AGAIN_MS, Tickers
 from daemon.wire.control import Accepted, Control, Ignored, Pong, Rejected, Unreadable
 from daemon.wire.hyperliquid import FUNDING_INTERVAL_H, VENUE, from_symbol, to_symbol
 from daemon.wire.hyperliquid_server import acknowledge as acknowledge
 from daemon.wire.hyperliquid_server import encode as encode
 from daemon.wire.hyperliquid_server import read_request as read_request
 from daemon.wire.hyperliquid_server import refuse as refuse
-from daemon.wire.numbers import number, positive
 from daemon.wire.trouble import brief
 from rules.events import Event, FundingRate, MarkPrice, OpenInterest
 
@@ -36,10 +36,12 @@ _NAMED = re.compile(r'"coin"\s*:\s*"([^"]{1,64})"')
 
 
 class _Context(msgspec.Struct, gc=False):
-    funding: str | None = None
-    openInterest: str | None = None  # noqa: N815 - their spelling; renaming would cost a lookup
-    markPx: str | None = None  # noqa: N815 - as above
-    oraclePx: str | None = None  # noqa: N815 - as above
+    """Texts, read as numbers in the same pass; what is missing is null here, never an empty text."""
+
+    funding: float | None = None
+    openInterest: float | None = None  # noqa: N815 - their spelling; renaming would cost a lookup
+    markPx: float | None = None  # noqa: N815 - as above
+    oraclePx: float | None = None  # noqa: N815 - as above
 
 
 class _Subscription(msgspec.Struct, gc=False):
@@ -63,7 +65,7 @@ class _Peek(msgspec.Struct, gc=False):
     channel: str
 
 
-_frame = msgspec.json.Decoder(_Frame)
+_frame = msgspec.json.Decoder(_Frame, strict=False)
 _peek = msgspec.json.Decoder(_Peek)
 
 
@@ -71,7 +73,7 @@ class Decoder:
     """Reads the frames of one connection; tells what changed, and the funding anew at each full hour."""
 
     def __init__(self) -> None:
-        self._marks, self._rates, self._interests = Changes(), Changes(), Changes()
+        self._told = Tickers()
 
     def decode(self, frame: bytes | str, received_ms: int) -> Sequence[Event] | Control:
         """The events of a frame; Unreadable if it makes no sense."""
@@ -93,43 +95,51 @@ class Decoder:
             raise Unreadable(f"Hyperliquid sent a frame that cannot be read: {brief(exc)}") from exc
 
     def _context(self, coin: str, now: _Context, received_ms: int) -> tuple[Event, ...]:
-        symbol = to_symbol(coin)
+        told = self._told.get(coin) or self._told.begin(coin, to_symbol(coin))
         events: tuple[Event, ...] = ()
-        mark, oracle = positive(now.markPx), positive(now.oraclePx)
-        if mark is not None and self._marks.is_new(coin, (mark, oracle), received_ms):
-            price = MarkPrice(
-                venue=VENUE,
-                symbol=symbol,
-                price=mark,
-                index_price=oracle,
-                at_ms=received_ms,
-                received_ms=received_ms,
-            )
-            events = (price,)
-        rate = number(now.funding)
+        mark, oracle = now.markPx, now.oraclePx
+        if mark is not None and not 0.0 < mark < inf:
+            mark = None
+        if mark != told.mark or oracle != told.index or received_ms >= told.price_until_ms:
+            told.mark, told.index, told.price_until_ms = mark, oracle, received_ms + AGAIN_MS
+            if mark is not None:
+                price = MarkPrice(
+                    venue=VENUE,
+                    symbol=told.symbol,
+                    price=mark,
+                    index_price=oracle if oracle is not None and 0.0 < oracle < inf else None,
+                    at_ms=received_ms,
+                    received_ms=received_ms,
+                )
+                events = (price,)
         settles_ms = received_ms - received_ms % _HOUR_MS + _HOUR_MS
-        if rate is not None and self._rates.is_new(coin, (rate, settles_ms), received_ms):
-            funding = FundingRate(
-                venue=VENUE,
-                symbol=symbol,
-                rate=rate,
-                interval_h=FUNDING_INTERVAL_H,
-                settles_at_ms=settles_ms,
-                at_ms=received_ms,
-                received_ms=received_ms,
-            )
-            events = (*events, funding)
-        interest = number(now.openInterest)
-        if interest is not None and self._interests.is_new(coin, interest, received_ms):
-            open_interest = OpenInterest(
-                venue=VENUE,
-                symbol=symbol,
-                oi_base=interest,
-                oi_usd=None if mark is None else interest * mark,  # profit is paid in USDC
-                at_ms=received_ms,
-                received_ms=received_ms,
-            )
-            events = (*events, open_interest)
+        rate = now.funding
+        if rate != told.rate or settles_ms != told.settles or received_ms >= told.funding_until_ms:
+            told.rate, told.settles, told.funding_until_ms = rate, settles_ms, received_ms + AGAIN_MS
+            if rate is not None and -inf < rate < inf:
+                funding = FundingRate(
+                    venue=VENUE,
+                    symbol=told.symbol,
+                    rate=rate,
+                    interval_h=FUNDING_INTERVAL_H,
+                    settles_at_ms=settles_ms,
+                    at_ms=received_ms,
+                    received_ms=received_ms,
+                )
+                events = (*events, funding)
+        coins = now.openInterest
+        if coins != told.interest or received_ms >= told.interest_until_ms:
+            told.interest, told.interest_until_ms = coins, received_ms + AGAIN_MS
+            if coins is not None and 0.0 <= coins < inf:
+                interest = OpenInterest(
+                    venue=VENUE,
+                    symbol=told.symbol,
+                    oi_base=coins,
+                    oi_usd=None if mark is None else coins * mark,  # profit is paid in USDC
+                    at_ms=received_ms,
+                    received_ms=received_ms,
+                )
+                events = (*events, interest)
         return events
 
 

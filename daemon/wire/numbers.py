@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from math import inf
 from typing import Annotated
 
@@ -79,3 +80,9 @@ def batches(topics: Sequence[str], *, most: int, characters: int) -> Iterator[li
         length += size
     if batch:
         yield batch
+
+
+@lru_cache(maxsize=4_096)
+def is_in_dollars(symbol: str) -> bool:
+    """Whether an instrument's quote coin counts as US dollars."""
+    return symbol.split("-", 2)[1] in DOLLARS

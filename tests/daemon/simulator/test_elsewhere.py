@@ -45,9 +45,8 @@ async def test_each_kind_of_news_has_its_pace(name: str) -> None:
             clock.now_ms += 1_000
             kinds.append({type(event) for event in _told(venue, clock.now_ms)})
 
-    assert [
-        {MarkPrice}, {MarkPrice}, {MarkPrice, FundingRate}, {MarkPrice}, {MarkPrice, OpenInterest},
-    ] == kinds  # fmt: skip
+    price: set[type[Event]] = {MarkPrice}
+    assert [price, price, price | {FundingRate}, price, price | {OpenInterest}] == kinds
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)

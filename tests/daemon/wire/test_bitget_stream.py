@@ -166,7 +166,7 @@ def test_what_is_written_is_read_back(rows: list[tuple[str, bool, float]], price
     for place, (symbol, is_long, usd) in enumerate(rows):
         side: Any = "long" if is_long else "short"
         closed = Liquidation(
-            venue="bitget", symbol=symbol, side=side, quantity=float(f"{usd / price:.12g}"), price=price,
+            venue="bitget", symbol=symbol, side=side, quantity=usd / price, price=price,
             price_kind="bankruptcy", notional_usd=usd, at_ms=NOW + place, received_ms=NOW,
         )  # fmt: skip
         written.append(closed)

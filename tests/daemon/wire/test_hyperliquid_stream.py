@@ -118,6 +118,14 @@ def test_pings_keep_a_connection_that_is_cut_after_sixty_seconds() -> None:
     assert Pong() == wire.Decoder().decode(b'{"channel":"pong"}', NOW)
 
 
+@pytest.mark.parametrize("missing", ["0", "-1.5", "inf", "nan"])
+def test_a_price_that_is_none_is_not_told(missing: str) -> None:
+    events = read(changed({"markPx": missing, "funding": None}))
+
+    assert [OpenInterest] == [type(event) for event in events]
+    assert [None] == [event.oi_usd for event in events if isinstance(event, OpenInterest)]
+
+
 @given(
     st.lists(
         st.tuples(
@@ -143,7 +151,7 @@ def test_what_is_written_is_read_back(rows: list[tuple[str, float, float]]) -> N
     "data",
     [
         b"", b"42", b"[]", b"null", b"{}", b'{"half":', b"\xff", b'{"channel":"activeAssetCtx"}',
-        b'{"channel":"activeAssetCtx","data":"?"}', b'{"channel":"activeAssetCtx","data":{"coin":"BTC","ctx":{"markPx":7}}}',
+        b'{"channel":"activeAssetCtx","data":"?"}', b'{"channel":"activeAssetCtx","data":{"coin":"BTC","ctx":{"markPx":[]}}}',
         b'{"channel":"activeAssetCtx","data":{"coin":"@2","ctx":{"markPx":"7"}}}',
         b'{"channel":"activeAssetCtx","data":{"coin":"BTC","ctx":{"markPx":"soon"}}}', b"[" * 5_000,
     ],
