@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import books, decision_to_post, decoders, fanout, hot_path, journal_rate, startup, views
+from bench import backtest, books, decision_to_post, decoders, fanout, hot_path, journal_rate, startup, views
 from bench.measure import Row
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "startup": startup.rows,
     "fanout": fanout.rows,
     "views": views.rows,
+    "backtest": backtest.rows,
     "decoders": decoders.rows,
     "books": books.rows,
 }

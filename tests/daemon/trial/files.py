@@ -26,7 +26,8 @@ def configured(folder: Path, **sections: Any) -> Config:
 
 def tried(folder: Path, *, values: str, expect: list[dict[str, Any]], **more: Any) -> Outcome:
     """What becomes of one test of one funding series under one rule, or of what `more` says."""
-    sections = {key: more.pop(key) for key in ("sinks", "rules", "routes", "inhibit") if key in more}
+    names: tuple[str, ...] = ("sinks", "rules", "routes", "inhibit")
+    sections: dict[str, Any] = {key: more.pop(key) for key in names if key in more}
     test = {"name": "x", "series": [{**RATE, "values": values}], "expect": expect, **more}
     everything: dict[str, Any] = {"rules": [HOT], **sections, "tests": [test]}
     (outcome,) = run_all(configured(folder, **everything))
