@@ -3,18 +3,22 @@
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from daemon.wire import binance_symbols, bybit_symbols, deribit, gate_symbols, hyperliquid, okx_contracts
+from daemon.wire import (
+    binance_symbols,
+    bitget_symbols,
+    bybit_symbols,
+    deribit,
+    gate_symbols,
+    htx_symbols,
+    hyperliquid,
+    okx_contracts,
+)
 from daemon.wire.trouble import brief, check_name
-from rules import instruments
 
 ALIASES = {"okex": "okx", "huobi": "htx"}
 """Amberdata's older names of exchanges, and ours"""
 
 _COIN_MARGINED = "_PERP"
-
-
-def _binance_symbol(name: str) -> str:
-    return binance_symbols.to_symbol(name)
 
 
 def _binance_name(symbol: str) -> str:
@@ -23,32 +27,15 @@ def _binance_name(symbol: str) -> str:
     return name + _COIN_MARGINED if symbol.endswith("-USD-PERP") else name
 
 
-def _packed_symbol(name: str) -> str:
-    check_name(name)
-    return str(instruments.from_packed(name))
-
-
-def _dashed_symbol(name: str) -> str:
-    check_name(name)
-    return str(instruments.from_dashed(name))
-
-
-def _dashed_name(symbol: str) -> str:
-    """BTC-USDT-PERP -> BTC-USDT, BTC-USDT-20260327 -> BTC-USDT-260327."""
-    found = instruments.parse(symbol)
-    pair = f"{found.base}-{found.quote}"
-    return pair if found.is_perpetual else f"{pair}-{found.expiry.removeprefix('20')}"
-
-
 _SYMBOLS: Mapping[str, Callable[[str], str]] = {
-    "binance": _binance_symbol,
+    "binance": binance_symbols.to_symbol,
     "bybit": bybit_symbols.to_symbol,
     "okx": okx_contracts.to_symbol,
     "deribit": lambda name: deribit.read_name(name).symbol,
     "hyperliquid": hyperliquid.to_symbol,
     "gate": gate_symbols.to_symbol,
-    "htx": _dashed_symbol,
-    "bitget": _packed_symbol,
+    "htx": htx_symbols.to_symbol,
+    "bitget": bitget_symbols.to_symbol,
 }
 _NAMES: Mapping[str, Callable[[str], str]] = {
     "binance": _binance_name,
@@ -57,8 +44,8 @@ _NAMES: Mapping[str, Callable[[str], str]] = {
     "deribit": deribit.from_symbol,
     "hyperliquid": hyperliquid.from_symbol,
     "gate": gate_symbols.from_symbol,
-    "htx": _dashed_name,
-    "bitget": binance_symbols.from_symbol,
+    "htx": htx_symbols.from_symbol,
+    "bitget": bitget_symbols.from_symbol,
 }
 VENUES = tuple(_SYMBOLS)
 USUAL = {
@@ -81,7 +68,11 @@ def to_symbol(venue: str, name: str) -> str:
     read = _SYMBOLS.get(venue)
     if read is not None:
         return read(name)
-    for read in (_packed_symbol, _dashed_symbol, gate_symbols.to_symbol):  # a venue of which we know no more
+    for read in (
+        bitget_symbols.to_symbol,
+        htx_symbols.to_symbol,
+        gate_symbols.to_symbol,
+    ):  # a venue of which we know no more
         try:
             return read(name)
         except ValueError:

@@ -38,8 +38,8 @@ def test_names_are_the_exchanges_own(venue: str, name: str, symbol: str) -> None
     st.sampled_from(["20260327", "20251226", "PERP"]),
 )
 def test_linear_contracts_come_back_as_they_went(venue: str, base: str, expiry: str) -> None:
-    """Every venue of which we know the spelling; hyperliquid has perpetuals alone."""
-    symbol = f"{base}-USDT-{'PERP' if venue == 'hyperliquid' else expiry}"
+    """Every venue of which we know the spelling; of some only that of perpetuals."""
+    symbol = f"{base}-USDT-{'PERP' if venue in ('hyperliquid', 'bitget') else expiry}"
 
     assert symbol == to_symbol(venue, to_name(venue, symbol))
 
