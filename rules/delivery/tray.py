@@ -50,7 +50,7 @@ class Tray:
 
     def __init__(self, post: Post) -> None:
         self.kept: list[Kept] = []  # what was suppressed, in the order in which it was
-        self._post = post
+        self.post = post
         self._lanes: dict[str, _Lane] = {}
         self._alerts: dict[str, Alert] = {}
         self._history: dict[str, list[Moment]] = {}
@@ -84,7 +84,7 @@ class Tray:
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _leave(self, name: str, lane: _Lane, now_ms: int) -> Iterator[Notice]:
-        sink = self._post.policy.sinks.get(name)
+        sink = self.post.policy.sinks.get(name)
         if sink is None:
             lane.waiting.clear()
             return
@@ -120,8 +120,8 @@ class Tray:
         if unit.is_idle:
             self._keep(lane, unit, NOT_TOLD)
             return None
-        if unit.is_news and (mute := self._post.why_muted(sink.name, unit.alert, now_ms)) is not None:
-            self._post.keep_back(sink.name, unit.alert, mute)
+        if unit.is_news and (mute := self.post.why_muted(sink.name, unit.alert, now_ms)) is not None:
+            self.post.keep_back(sink.name, unit.alert, mute)
             self._keep(lane, unit, mute.reason)
             return None
         match judge(unit, sink, lane.window, now_ms):
