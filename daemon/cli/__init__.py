@@ -21,6 +21,7 @@ _ROOMS = {  # in the order in which people need them
     "import": "importing",
     "status": "status",
     "outbox": "outbox",
+    "silences": "silences",
     "sinks": "recipients",
     "keys": "keys",
 }
