@@ -28,21 +28,25 @@ from daemon.server.tzone.endpoint import Spec
 from daemon.simulator import scenario
 from daemon.sources.base import Wanted
 from daemon.sources.configs import CONFIGS
+from daemon.trial.rehearsal import rehearse
 from rules.engine import Engine
 from rules.events import FundingRate, MarkPrice, OpenInterest
 from rules.kinds import KINDS
 from rules.selection import Selection
+from rules.series import Part, Series
 from rules.spec import RuleSpec
+from rules.trials import Expectation, Trial
 from rules.windows import KINDS as WINDOWS
 from rules.writer import PLAIN
 from sinks.base import Busy, Gone, Receipt
 from sinks.post import open_session
+from tests.daemon.cli.typed import typed as run
 from tests.daemon.sources.loopback import QUICK, Venue, house, supervised, until
 from tests.sinks.samples import WARNING
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-SECTIONS = {"sources", "sinks", "rules", "storage", "server", "label"}
+SECTIONS = {"sources", "sinks", "rules", "tests", "storage", "server", "label"}
 
 # files that a walk-through tells the reader to make
 INVENTED = {
@@ -104,7 +108,8 @@ def test_every_yaml_block_is_right(text: str, tmp_path: Path) -> None:
     value, _, mistakes = read(text.encode(), "block.yaml")
     assert [] == mistakes
     if isinstance(value, dict) and SECTIONS & value.keys():
-        load([file], environ={name: stand_in(name) for name in re.findall(r"\$\{(\w+)\}", text)})
+        config = load([file], environ={name: stand_in(name) for name in re.findall(r"\$\{(\w+)\}", text)})
+        rehearse(config)
     elif isinstance(value, dict) and "acts" in value:
         scenario.parse(text.encode(), "block.yaml")
 
@@ -148,6 +153,40 @@ def test_the_reference_and_the_readme_name_every_function() -> None:
         text = page.read_text("utf-8")
 
         assert [] == [name for name in (*WINDOWS, *PLAIN) if f"{name}(" not in text]
+
+
+# -- how rules are tried -----------------------------------------------------------------------------------------------
+
+TRYING = ROOT / "docs/trying-rules.md"
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [("A test", Trial), ("A series", Series), ("A moment", Expectation)],
+    ids=["test", "series", "moment"],
+)
+def test_the_page_of_tests_names_every_field(heading: str, model: type[Part]) -> None:
+    """And no other."""
+    section = TRYING.read_text("utf-8").partition(f"\n### {heading}\n")[2].partition("\n#")[0]
+    told = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+    assert {field.alias or name for name, field in model.model_fields.items()} == set(told)
+
+
+def test_what_the_page_prints_is_what_the_commands_say(tmp_path: Path) -> None:
+    """The whole walk: a test that passes, one that fails, a past, and what the rules say of it."""
+    (rules,) = blocks(TRYING, "yaml")
+    (past,) = blocks(TRYING, "csv")
+    failing, replayed, brought_in = blocks(TRYING, "text")
+    (tmp_path / "rules.yaml").write_text(rules, encoding="utf-8")
+    (tmp_path / "loose.yaml").write_text(rules.replace("clear: 0.03%", "clear: 0.05%"), encoding="utf-8")
+    (tmp_path / "funding.csv").write_text(past, encoding="utf-8")
+    history = ("--db", "history.db")
+
+    assert "1 test passed\n" == run("test", "rules.yaml", cwd=tmp_path).stdout
+    assert run("test", "loose.yaml", cwd=tmp_path).stdout.startswith(failing.removesuffix("...\n"))
+    assert brought_in == run("import", "funding.csv", "--type", "funding_rate", *history, cwd=tmp_path).stdout
+    assert replayed == run("backtest", "rules.yaml", *history, "--since", "2026-01-01", cwd=tmp_path).stdout
 
 
 # -- what the port answers -------------------------------------------------------------------------------------------
