@@ -28,7 +28,7 @@ async def asking(text: str = "", clock: Clock | None = None) -> AsyncIterator[tu
     clock = clock or Clock()
     async with opened(text, clock) as box, Http(clock=clock) as http, Cache(clock) as cache:
         config = box.sources_config()
-        urls = {name: settings["rest_url"] for name, settings in config.items()}
+        urls = {name: settings["rest_url"] for name, settings in config.items() if "rest_url" in settings}
         yield box, Market(http, cache, MarketConfig(urls=urls, coingecko_key=config["coingecko"]["key"]), clock)
 
 

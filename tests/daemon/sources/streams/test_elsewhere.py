@@ -12,6 +12,7 @@ from daemon.simulator.venues.deribit import Deribit
 from daemon.simulator.venues.htx import Htx
 from daemon.wire import bitget_stream, deribit_stream, gate_stream, htx_stream, hyperliquid_stream
 from rules.events import FundingRate, Liquidation, MarkPrice, OpenInterest
+from rules.selection import Selection
 from tests.daemon.simulator.far_end import forced
 from tests.daemon.sources.loopback import QUICK, Venue, until
 from tests.daemon.sources.streams.elsewhere import TELL_LIQUIDATIONS, VENUES, bitcoin, scene
@@ -233,3 +234,22 @@ async def test_everything_at_htx_is_two_topics_of_one_stream_and_candles_of_anot
     assert {"public.*.funding_rate", "public.*.liquidation_orders"} == {t for t in topics if t.startswith("public")}
     assert {"htx.notifications", "htx.index", "htx.open_interest"} == {feed.name for feed in play.feeds}
     assert 24 == len([topic for topic in topics if topic.startswith("market")])
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_other_wishes_are_followed_on_the_living_connection(venue: str) -> None:
+    """What is new is asked for, what nobody wants is given up, and nothing is connected anew."""
+    async with scene(venue, kinds=(MarkPrice, FundingRate), coins=("BTC",)) as play:
+        await play.connected()
+        subscriptions = play.box.subscriptions(venue)
+        connections = set(subscriptions.connections)
+        play.home.context.wanted.revise([(kind, None, Selection.of(["ETH"])) for kind in (MarkPrice, FundingRate)])
+        await until(
+            lambda: subscriptions.topics != frozenset() and all("ETH" in topic for topic in subscriptions.topics)
+        )
+        before = len(play.home.facts)
+        await play.play(lambda: any("ETH" in event.place[1] for event in play.home.facts[before:]))
+
+        assert connections == set(subscriptions.connections)
+        assert [0] * len(play.feeds) == [feed.status.reconnects for feed in play.feeds]
+        assert [] == play.home.health
