@@ -4,9 +4,11 @@ from difflib import get_close_matches
 
 from rules.instruments import PERPETUAL
 
-VENUES = ("binance", "bybit", "okx", "hyperliquid", "deribit", "datamaxi", "defillama", "coingecko")
+VENUES = (
+    "binance", "bybit", "okx", "hyperliquid", "deribit", "gate", "htx", "bitget", "datamaxi", "defillama", "coingecko",
+)  # fmt: skip
 _PAIRS = ("USDT", "USDC", PERPETUAL)  # not USD: PYUSD, TUSD and many more are coins
-_CLOSE = 0.8  # binanse is binance and okex is okx; bitget is a venue of its own, which DataMaxi+ brings
+_CLOSE = 0.8  # binanse is binance and okex is okx; bitget is no bybit
 
 
 def venues(names: tuple[str, ...]) -> tuple[str, ...]:
