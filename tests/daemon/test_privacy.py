@@ -104,7 +104,7 @@ async def greet(_venue: Venue, connection: ServerConnection) -> None:
 
 
 def rules() -> list[dict[str, Any]]:
-    mine = {"notify": []}
+    mine: dict[str, Any] = {"notify": []}
     return [
         {"id": "near", "type": "adl", "level": 4, **mine},
         {"id": "fills", "type": "order", **mine},

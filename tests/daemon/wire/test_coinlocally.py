@@ -115,8 +115,13 @@ TRIGGER = {
 }
 
 
+def zipped(text: bytes) -> bytes:
+    """The same bytes at any time of the day."""
+    return gzip.compress(text, mtime=0)
+
+
 def packed(message: object) -> bytes:
-    return gzip.compress(json.dumps(message).encode())
+    return zipped(json.dumps(message).encode())
 
 
 def read(*messages: object, decoder: wire.Decoder | None = None, at_ms: int = NOW) -> list[Event]:
@@ -256,7 +261,7 @@ def test_the_printed_frames_are_written_as_they_were_printed(message: dict[str, 
         ("connect success", Ignored()),
         ('"connect success"', Ignored()),
         (b"sub success", Accepted((wire.TOPIC,))),
-        (gzip.compress(b'"sub success"'), Accepted((wire.TOPIC,))),
+        (zipped(b'"sub success"'), Accepted((wire.TOPIC,))),
         ('{ "pong": 1713338308233 }', Pong()),
         (packed({"pong": 1713338308233}), Pong()),
         (packed({"channel": "SYSTEM", "uid": 1001, "et": "close"}), Leaving()),
@@ -325,8 +330,9 @@ def test_rows_that_end_on_a_living_connection_mean_a_closed_position() -> None:
     pong = packed({"pong": 1})
 
     assert Pong() == decoder.decode(pong, NOW + wire.GONE_MS)
-    (last,) = decoder.decode(pong, NOW + wire.GONE_MS + 1)  # type: ignore[misc]  # events, not a word
-    assert not last.is_open
+    heard = decoder.decode(pong, NOW + wire.GONE_MS + 1)
+    assert isinstance(heard, tuple)
+    assert [False] == [event.is_open for event in heard if isinstance(event, AdlUpdate)]
     assert Pong() == decoder.decode(pong, NOW + 2 * wire.GONE_MS)
 
 
@@ -465,18 +471,18 @@ def test_a_bomb_is_not_unpacked() -> None:
 @pytest.mark.parametrize(
     "frame",
     [
-        gzip.compress(b"{}")[:-4],
-        gzip.compress(b"{}") + b"more",
-        gzip.compress(b"{}") * 2,
+        zipped(b"{}")[:-4],
+        zipped(b"{}") + b"more",
+        zipped(b"{}") * 2,
         b"\x1f\x8b",
         b"\x1f\x8bgarbage",
-        gzip.compress(b"\xff\xfe"),
-        gzip.compress(b"[" * 100_000),
-        gzip.compress(b'{"channel":"order","order":[]}'),
-        gzip.compress(b'{"channel":"ADL_PRICE","l":[{"id":1,"tp":"SECRET 12345"}]}'),
-        gzip.compress(b'{"channel":5}'),
-        gzip.compress(b'{"event":"what"}'),
-        gzip.compress(b"12345.678"),
+        zipped(b"\xff\xfe"),
+        zipped(b"[" * 100_000),
+        zipped(b'{"channel":"order","order":[]}'),
+        zipped(b'{"channel":"ADL_PRICE","l":[{"id":1,"tp":"SECRET 12345"}]}'),
+        zipped(b'{"channel":5}'),
+        zipped(b'{"event":"what"}'),
+        zipped(b"12345.678"),
         b"",
         b"garbage 12345.678",
     ],
@@ -503,7 +509,7 @@ def test_no_frame_breaks_the_decoder(frame: bytes) -> None:
     decoder = wire.Decoder(ACCOUNT)
     for is_subscribed in (False, True):
         decoder.is_subscribed = is_subscribed
-        for one in (frame, gzip.compress(frame)):
+        for one in (frame, zipped(frame)):
             try:
                 decoder.decode(one, NOW)
             except Unreadable:
