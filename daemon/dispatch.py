@@ -295,7 +295,7 @@ class _Lane:
         status, now_ms = self._status, self._clock()
         status.sent += 1
         status.last_sent_ms = now_ms
-        status.lag_ms = [*status.lag_ms[-199:], max(0, now_ms - delivery.created_ms)]
+        status.lag_ms = [*status.lag_ms[-199:], max(0, now_ms - max(delivery.created_ms, delivery.due_ms))]
         status.last_error = None
         if status.failing:
             log.info("sink is back", extra={"sink": self._name})

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from typing import Any, Self
 
+from daemon.alive import Alive, Vitals, vitals
 from daemon.bus import Bus, Mailbox
 from daemon.clock import Clock, wall_ms
 from daemon.config.model import Config
@@ -72,6 +73,7 @@ class House:
         self.post = Post()
         self.recorder: Recorder
         self.ear: Ear
+        self._alive: Alive
         self.feeds: Feeds
         self.server: Server
         self._wished = asyncio.Event()
@@ -118,6 +120,15 @@ class House:
             ring=house._desk.ring,
         )
         house.ear = Ear(house.silences, house.recorder, clock)
+        house._alive = Alive(
+            house.outbox,
+            session,
+            wanted=lambda: house.config.alive,
+            sinks=lambda: house.config.sinks,
+            vitals=house._vitals,
+            ring=house._desk.ring,
+            clock=clock,
+        )
         await house._recover()
         http = await stack.enter_async_context(Http(clock=clock))
         house._timetable = await stack.enter_async_context(Timetable())
@@ -203,12 +214,24 @@ class House:
     def _policy(self) -> Policy:
         return policy_of(self.config, self.rules, self._desk.can_edit(self.config.sinks))
 
+    def _vitals(self) -> Vitals:
+        return vitals(
+            rules=len(self.rules),
+            alerts=sum(1 for _ in self.engine.firing()),
+            feeds=self.feeds.statuses,
+            lanes=self.dispatch.status if self.dispatch is not None else {},
+            now_ms=self.clock(),
+        )
+
     def _open_desk(self) -> None:
         self._desk.open(self.config.sinks, self.post.policy, self.recorder.why_muted, self.config.label)
 
     def _show(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Keep the tables moving, and show out whose key was revoked."""
-        tasks = [group.create_task(self.ear.listen(), name="silences")]
+        tasks = [
+            group.create_task(self.ear.listen(), name="silences"),
+            group.create_task(self._alive.run(), name="signs of life"),
+        ]
         if self.showroom is not None and self._shown is not None:
             tasks.append(group.create_task(self.showroom.run(self._shown), name="views"))
         if self.showroom is not None and self._told is not None:
