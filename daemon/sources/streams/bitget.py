@@ -15,6 +15,7 @@ TICKER_KINDS = (MarkPrice, FundingRate, OpenInterest)
 KINDS = (*TICKER_KINDS, Liquidation)
 BUDGET = Budget(weight=10, per_s=1)  # 20 a second are allowed
 MOVES_WITHIN_S = 60.0
+REQUESTS_PER_HOUR = 240.0  # [inferred] of one connection, however many arguments each has
 
 
 def build(config: Config, context: Context, *, timing: Timing | None = None) -> list[Feed]:
@@ -35,7 +36,13 @@ def build(config: Config, context: Context, *, timing: Timing | None = None) -> 
 
     async def script() -> Script:
         plan = _plan(context, await listed.symbols())
-        return Script(dialect=wire, reader=wire.Decoder(contracts), first=plan, answers_each=True)
+        return Script(
+            dialect=wire,
+            reader=wire.Decoder(contracts),
+            first=plan,
+            answers_each=True,
+            requests_per_hour=REQUESTS_PER_HOUR,
+        )
 
     return [
         Stream(
