@@ -25,6 +25,13 @@ from tests.e2e.market import BTC, NOW_MS, Clock, quiet
 WAIT_S = 0.05  # how long messages wait for others here, so that nobody waits long
 SETTLES = {"interval_h": 8, "settles_at_ms": NOW_MS + 72 * 60_000}
 FUNDING = {"on": "funding_rate", "field": "rate", "symbol": BTC, "with": SETTLES}
+ORDERS = {
+    "on": "liquidation",
+    "field": "notional_usd",
+    "venue": "okx",
+    "symbol": BTC,
+    "with": {"price": 80_000, "price_kind": "mark"},
+}
 RULES: list[dict[str, Any]] = [
     {
         "id": "hot-funding",
@@ -44,15 +51,11 @@ TEST = {
     "series": [
         {**FUNDING, "venue": "binance", "values": "0.01% 0.06% 0.062% 0.063% 0.12% 0.07% 0.02% 0.061% 0.0201%"},
         {**FUNDING, "venue": "bybit", "values": "0.011% 0.0605% 0.0625% 0.0635% 0.0205% 0.0206% 0.0207%"},
-        {
-            "on": "liquidation",
-            "venue": "okx",
-            "symbol": BTC,
-            "side": "long",
-            "with": {"price": 80_000, "price_kind": "mark"},
-            "field": "notional_usd",
-            "values": "_x2 $800k $1.6m $2.4m $3.2m _x4",
-        },
+        {**ORDERS, "side": "long", "values": "_x2 $800k $1.6m $2.4m $3.2m _x4"},
+        *(  # four large orders at once: one summary
+            {**ORDERS, "side": side, "values": f"_x8 {value}"}
+            for side, value in (("long", "$1.1m"), ("long", "$1.2m"), ("short", "$1.3m"), ("short", "$1.4m"))
+        ),
     ],
     "expect": [{"at": "12m", "messages": {"desk": []}}],
 }
@@ -148,5 +151,6 @@ async def test_a_file_says_the_same_in_its_test_in_a_backtest_and_live(tmp_path:
         await replay(database, Backtest(config, factors=(), spoken=spoken.append), NOW_MS, clock())
 
     assert 12 <= len(tried)
+    assert [True] == [True for text in tried if text.count("BTC-USDT-PERP") >= 4]
     assert tried == lived
     assert tried == [one.text for one in spoken]

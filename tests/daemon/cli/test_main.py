@@ -21,6 +21,7 @@ COMMANDS = [
     "import",
     "status",
     "outbox",
+    "silences",
     "sinks",
     "keys",
 ]
