@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.sources.sieve import Once, Sieve
+from daemon.sources.sieve import REMEMBER_FLEETING, Once, Sieve
 from daemon.sources.wanted import Wanted
-from rules.events import Event, FundingRate, Liquidation, MarkPrice
+from rules.events import Event, FundingRate, Liquidation, MarkPrice, Trade
 from rules.selection import Selection
 
 ALL = Selection(None)
@@ -86,3 +86,29 @@ def test_wishes_add_up() -> None:
     assert Selection.of(["BTC"]) == some.selection(FundingRate, venue="bybit")
     assert more.selection(FundingRate, venue="okx") == ALL
     assert some.selection(MarkPrice, venue="okx") is None
+
+
+def trade(number: int) -> Trade:
+    return Trade(
+        venue="bybit",
+        symbol="BTC-USDT-PERP",
+        price=1.0,
+        quantity=1.0,
+        taker="buy",
+        trade_id=str(number),
+        at_ms=0,
+        received_ms=0,
+    )
+
+
+def test_trades_do_not_push_rare_facts_out_of_memory() -> None:
+    """There are thousands a minute; a liquidation must be known again after two days."""
+    once = Once()
+    sieve = Sieve(Wanted([(Trade, None, ALL), (Liquidation, None, ALL)]), (Trade, Liquidation), once)
+    sieve.keep([liquidation(1.0)], 0)
+    for number in range(REMEMBER_FLEETING + 10):
+        sieve.keep([trade(number)], 0)
+
+    assert 1 == len(once)
+    assert [] == list(sieve.keep([liquidation(1.0)], 0))
+    assert [] == list(sieve.keep([trade(REMEMBER_FLEETING)], 0))
