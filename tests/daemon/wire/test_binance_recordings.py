@@ -119,7 +119,7 @@ def test_frames_of_another_project_hold_what_their_names_say() -> None:
         "kline_stream_closed.json", "kline_stream_open.json", "agg_trade_stream.json",
     )}  # fmt: skip
     assert Ignored() == read.pop("agg_trade_stream.json")
-    trade, ticker, update, closed, moving = (one for [one] in read.values())  # type: ignore[misc,union-attr]  # one each
+    trade, ticker, update, closed, moving = (one for [one] in read.values())  # type: ignore[misc]  # one each
 
     assert isinstance(trade, Trade)
     assert ("5933014", 0.001, 100.0, "sell", 123456785) == (
@@ -187,7 +187,7 @@ def test_a_recorded_minute_of_the_fastest_book_never_crosses_and_has_the_venues_
         if isinstance(event, BookSnapshot | BookUpdate):
             best = books.best("binance", "BTC-USDT-PERP")
             assert best is not None
-            (bid, _), (ask, _) = built[event.sequence] = best  # type: ignore[misc,assignment]  # both sides are there
+            (bid, _), (ask, _) = built[event.sequence] = best  # type: ignore[misc]  # both sides are there
             crossed += bid >= ask
         elif isinstance(event, Ticker):
             tickers += 1
