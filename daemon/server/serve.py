@@ -52,6 +52,7 @@ class Server:
         if house.showroom is not None:
             app.add_routes([web.get(path, self._stream) for path in house.showroom.hub.endpoints])
             app.add_routes(house.showroom.dialects.routes())
+            house.showroom.dialects.coinlocally.is_followed = self._is_followed
         self._socket: asyncio.Server | None = None
         # whoever connects and asks nothing is let go; aiohttp would keep them for an hour
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=KEEPALIVE_S)
@@ -87,6 +88,9 @@ class Server:
         if self._socket is not None:
             self._socket.close()
         await self._runner.cleanup()
+
+    def _is_followed(self, account: str) -> bool:
+        return any(status.name == f"coinlocally.{account}" for status in self._house.feeds.statuses)
 
     async def _health(self, request: web.Request) -> web.Response:
         report = health(self._house)

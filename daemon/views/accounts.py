@@ -59,6 +59,10 @@ class Accounts:
             case AdlUpdate():
                 self._accounts.setdefault(event.account, Account()).ranked(event)
 
+    def forget(self, account: str) -> None:
+        """Nobody has listened meanwhile: what was known may be over."""
+        self._accounts.pop(account, None)
+
     def uid(self, account: str) -> int | None:
         """The account's number at the venue, once it was told."""
         known = self._accounts.get(account)

@@ -203,3 +203,21 @@ async def test_nobody_else_learns_anything_of_an_account(tmp_path: Path, caplog:
 
 async def _alert_ids(house: House) -> list[str]:
     return [tracker.alert.episode_id for tracker in house.engine.firing() if tracker.alert is not None]
+
+
+async def test_an_account_is_followed_while_its_holder_listens(tmp_path: Path) -> None:
+    """No rule is about it: without a client nobody asks the venue, and with one the stream begins."""
+    async with Venue(lambda text: [], greet=greet) as venue:
+        home = Home(
+            tmp_path,
+            None,
+            sources={"coinlocally": {"ws_url": venue.url, "key": KEYS["mine"]}},
+            server={"port": 0, "tables": True, "live": []},
+            rules=[],
+        )
+        async with home.living() as house:
+            assert [] == venue.connections
+            headers = {wire.KEY_HEADER: KEYS["mine"]}
+            said = await overheard(house, headers, [{"event": "sub", **headers, "broker": 1003}], 2.5)
+
+    assert {str(NUMBERS["mine"].uid), str(NUMBERS["mine"].order)} <= set(found("mine", said))

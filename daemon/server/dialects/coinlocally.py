@@ -14,11 +14,12 @@ from daemon.server.goodbye import Goodbye
 from daemon.server.handshake import is_handshake
 from daemon.server.line import Line
 from daemon.server.topics import NoRoom
+from daemon.sources.base import STARTED
 from daemon.views.accounts import Accounts
 from daemon.wire import coinlocally as wire
 from daemon.wire import coinlocally_server as server
 from daemon.wire.control import Unreadable
-from rules.events import AccountUpdate, AdlUpdate, Event, OrderUpdate, TriggerOrderUpdate
+from rules.events import AccountUpdate, AdlUpdate, Event, FeedHealth, OrderUpdate, TriggerOrderUpdate
 from rules.selection import Selection
 
 PATH = "/position_order/ws"
@@ -33,14 +34,19 @@ class Whole(Channel):
     """Everything of one account; found by the account's name."""
 
     name = "coinlocally:account"
-    kinds = minded = frozenset(KINDS)
+    kinds = frozenset(KINDS)
+    minded = frozenset((*KINDS, FeedHealth))
 
     def __init__(self) -> None:
         self.accounts = Accounts()
 
     def observe(self, event: Event) -> None:
-        """Keep what newcomers are told, and the rows of the next second."""
-        self.accounts.observe(event)
+        """Keep what newcomers are told, and the rows of the next second; a feed that starts begins anew."""
+        if isinstance(event, FeedHealth):
+            if event.venue == wire.VENUE and event.reason == STARTED:
+                self.accounts.forget(event.feed.removeprefix(f"{wire.VENUE}."))
+        else:
+            self.accounts.observe(event)
 
     def address(self, event: Event) -> Place:
         """Whose it is, and nothing else: an instrument may be the same in two accounts."""
@@ -71,6 +77,9 @@ class Coinlocally:
         self.desk, self.unpinged_s = desk, unpinged_s
         self.channel = Whole()
         self.talks: set[_Talk] = set()
+        self.is_followed: Callable[[str], bool] = lambda account: (
+            True
+        )  # whether an account has been listened to till now
         self._credentials = credentials
         desk.add(self.channel)
 
@@ -182,6 +191,8 @@ class _Talk:
             self._say(wire.SUBSCRIBED)
             return
         desk = self._endpoint.desk
+        if not self._endpoint.is_followed(self._account):
+            self._endpoint.channel.accounts.forget(self._account)
         try:
             self._subscription = desk.listen(
                 self._line, self._endpoint.channel, venue=wire.VENUE, symbol=self._account, wishes=WISHES

@@ -20,7 +20,7 @@ from daemon.sources.base import Wanted
 from daemon.sources.streams import coinlocally as source
 from daemon.wire import coinlocally as wire
 from daemon.wire.coinlocally import Credential
-from rules.events import AccountUpdate, AdlUpdate, Event, OrderUpdate
+from rules.events import AccountUpdate, AdlUpdate, Event, FeedHealth, OrderUpdate
 from rules.selection import Selection
 from tests.daemon.server.dialects.booth import NOW, Client, booth
 from tests.daemon.sources.loopback import QUICK, house, supervised, until
@@ -180,6 +180,21 @@ async def test_a_newcomer_is_told_the_account_as_it_stands() -> None:
     assert [7, 8] == [frame["d"]["p"]["id"] for frame in told]
     assert [{"USDT": "4", "BTC": "1"}] * 2 == [{coin["c"]: coin["an"] for coin in frame["d"]["a"]} for frame in told]
     assert [1001, 1001] == [frame["uid"] for frame in told]
+
+
+async def test_what_was_known_before_a_pause_is_not_told() -> None:
+    """While nobody listened positions may have been closed: neither a new feed nor a newcomer takes them for open."""
+    started = FeedHealth(
+        venue="coinlocally", feed="coinlocally.hedge", state="up", reason="started", at_ms=NOW, received_ms=NOW
+    )
+    async with booth(credentials=CREDENTIALS) as place, place.client(PATH, apiKey=KEY) as client:
+        await place.hear(update(uid=1001, position=held(0.1)), update(uid=2002, account="hedge"), started)
+        accounts = place.dialects.coinlocally.channel.accounts
+        assert ["main"] == accounts.names
+        place.dialects.coinlocally.is_followed = lambda account: account != "main"
+        await Trader(client).subscribe()
+
+        assert [] == accounts.names
 
 
 async def test_all_rows_of_a_second_come_in_one_frame_until_they_end() -> None:
