@@ -10,6 +10,7 @@ from daemon.clock import Clock, wall_ms
 from daemon.sources.sieve import Once, Sieve
 from daemon.sources.timetable import Timetable
 from daemon.sources.wanted import Wanted as Wanted
+from daemon.sources.wanted import Wishes
 from daemon.supervisor import Refused, Transient
 from daemon.upstream.http import Http
 from rules.events import Event, FeedHealth, FeedState
@@ -32,6 +33,7 @@ class Context:
     timetable: Timetable
     clock: Clock = wall_ms
     once: Once = field(default_factory=Once)  # facts that were counted, by whichever feed
+    sources: frozenset[str] = frozenset()  # all that the configuration names: vendors leave out what others bring
     gecko_ids: dict[str, str] = field(default_factory=dict)  # ticker -> CoinGecko id, learnt from DefiLlama
     desks: dict[str, object] = field(default_factory=dict)  # REST address -> what a source's feeds have learnt there
 
@@ -89,6 +91,17 @@ class Feed(ABC):
     @abstractmethod
     async def _work(self) -> None:
         """Connect or poll, and publish, until it breaks."""
+
+    @property
+    def _wishes(self) -> Wishes:
+        """What is wanted now of the types that this feed brings."""
+        return self._context.wanted.about(self._sieve.kinds)
+
+    async def _wished_other_than(self, wishes: Wishes) -> None:
+        """Return when something else is wanted of this feed."""
+        wanted = self._context.wanted
+        while self._wishes == wishes:
+            await wanted.changed(wanted.version)
 
     async def _publish(self, events: Sequence[Event], received_ms: int) -> None:
         """Hand on what is wanted and new; returns when the house has taken it."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from daemon.sources.purse import Purse
 from daemon.sources.script import Beside, Plan, Script, Timing
 from daemon.sources.subscription import Subscription
 from daemon.supervisor import Transient
-from daemon.wire.control import Accepted, Rejected, Unreadable
+from daemon.wire.control import Accepted, Answer, Rejected, Unreadable
 from rules.events import Event
 
 TOO_BIG = 1009  # the close code for a frame above the limit
@@ -18,7 +19,7 @@ _OUTGOING = 1024
 
 
 class Ended(Exception):
-    """The connection has served its time and may be replaced; nothing is wrong."""
+    """The connection has served its time and may be replaced, or nobody needs it any more; nothing is wrong."""
 
 
 @dataclass(kw_only=True)
@@ -34,6 +35,7 @@ class Ears:
     settled: Callable[[Subscription], None]
     well: Callable[[], Awaitable[None]]
     renew: Callable[[], Awaitable[None]]
+    revised: Callable[[], Awaitable[Script]]  # returns when wishes have changed
 
 
 @dataclass(kw_only=True)
@@ -53,30 +55,36 @@ class Conversation:
             dialect.subscribe, dialect.unsubscribe, answers_each=self.script.answers_each, retries=self.script.retries
         )
         self._outgoing = asyncio.Queue(_OUTGOING)
+        self._unsaid, self._all_said = 0, asyncio.Event()
         self._ping_every_s = dialect.PING_EVERY_S if timing.ping_every_s is None else timing.ping_every_s
         self._silence_s = dialect.SILENCE_S if timing.silence_s is None else timing.silence_s
         self._now = asyncio.get_running_loop().time
         self._life_at = self._asked_at = self._now()
         self._renew_at = self._life_at + timing.lifetime_s
         self._moved_at: float | None = None  # the latest sign of data that must move
+        self._movers: frozenset[str] = frozenset()  # topics that were taken and are never quiet,
+        self._expected_at = self._life_at  # and since when
         self._settled_at: float | None = None
         self._is_busy = False  # the house is taking what we read; the silence is ours
         self._turn = asyncio.Lock()  # what we read and what is published beside it reach the house one by one
         self._is_well = False
         self._left_out = 0  # rows already counted
         self._plan, self._then = self.script.first, self.script.then
+        per_hour = self.script.requests_per_hour
+        self._purse = None if per_hour is None else Purse(per_hour, now=self._now)
 
     async def hold(self) -> None:
         """Talk until it breaks (Transient) or has served its time (Ended)."""
         self.ears.planned(self._plan)
-        for frame in self._subscription.ask(self._plan.topics):
-            self._outgoing.put_nowait(frame)
+        asking = self._subscription.ask(self._plan.topics)
         try:
             async with asyncio.TaskGroup() as group:
                 aside = [
+                    group.create_task(self._say(asking), name="ask"),
                     group.create_task(self._watch(), name="watch"),
                     group.create_task(self._speak(), name="speak"),
                     group.create_task(self._ping(), name="ping"),
+                    group.create_task(self._follow(), name="follow"),
                 ]
                 if self.script.beside is not None:
                     aside.append(group.create_task(self._beside(self.script.beside), name="beside"))
@@ -112,6 +120,9 @@ class Conversation:
         if not self._subscription.is_settled:
             self._settled_at = None
         self._asked_at = self._now()
+        self._unsaid += len(texts)
+        if texts:
+            self._all_said.clear()
         for text in texts:
             await self._outgoing.put(text)
 
@@ -141,9 +152,10 @@ class Conversation:
                         await self._perhaps_well()
                 await self._wait_for_house(ears.heard(heard, received_ms))
             elif isinstance(heard, (Accepted, Rejected)):
-                for text in self._subscription.heard(heard):
-                    await self._outgoing.put(text)
+                await self._say(self._subscription.heard(heard))
                 await self._perhaps_settled()
+            elif isinstance(heard, Answer):
+                await self._send(heard.text)
             elif self._then is not None:
                 await self._go_on()
 
@@ -158,6 +170,27 @@ class Conversation:
         await self._say(self._subscription.ask(plan.topics))
         await self._perhaps_settled()
 
+    async def _follow(self) -> None:
+        """Wishes come and go; the connection stays, and only the difference is asked for."""
+        while True:
+            await self._all_said.wait()  # where requests are counted, more may be wished meanwhile: all of it in one
+            await self._revise((await self.ears.revised()).first)
+            await asyncio.sleep(self.timing.revise_again_s)
+
+    async def _revise(self, first: Plan) -> None:
+        plan, topics = first, list(first.topics)
+        if self.script.then is not None and self._then is None:  # it has answered once, and reads the wishes itself
+            plan = self.script.then() or self._plan
+            topics += plan.topics
+        if not topics:
+            raise Ended
+        held, wanted = self._subscription.held, set(topics)
+        gone, new = [topic for topic in held if topic not in wanted], [topic for topic in topics if topic not in held]
+        self._plan, self._settled_at = plan, None
+        self.ears.planned(plan)
+        await self._say([*self._subscription.let_go(gone), *self._subscription.ask(new)])
+        await self._perhaps_settled()
+
     async def _perhaps_settled(self) -> None:
         if self._settled_at is not None or not self._subscription.is_settled:
             return
@@ -167,11 +200,15 @@ class Conversation:
             raise Transient(f"nothing that was asked for was taken: {'; '.join(whys[:3]) or 'nothing was asked'}")
         if self._then is None:
             self._settled_at = self._now()
+            movers = self._plan.moving & self._subscription.accepted
+            if self._movers.isdisjoint(movers):  # else the old ones must go on moving, however often wishes change
+                self._expected_at = self._settled_at
+            self._movers = movers
             await self._perhaps_well()
 
     async def _perhaps_well(self) -> None:
         """Well means: everything answered, and what must move has moved. An acknowledgement alone is cheap."""
-        if not self._is_well and self._settled_at is not None and (not self._must_move or self._moved_at is not None):
+        if not self._is_well and self._settled_at is not None and (not self._movers or self._moved_at is not None):
             self._is_well = True
             await self._wait_for_house(self.ears.well())
 
@@ -181,11 +218,8 @@ class Conversation:
             self._is_busy, began = True, self._now()
             await taking
             self._is_busy = False
-            self._life_at += self._now() - began
-
-    @property
-    def _must_move(self) -> bool:
-        return not self._plan.moving.isdisjoint(self._subscription.accepted)
+            now = self._now()
+            self._life_at = min(now, self._life_at + now - began)
 
     @property
     def _moves_within_s(self) -> float:
@@ -196,26 +230,34 @@ class Conversation:
         gap_s = 1.0 / self.timing.sends_per_s
         while True:
             text = await self._outgoing.get()
-            try:
-                await self.socket.send(text)
-            except ConnectionClosed as exc:
-                raise self._parted(exc) from exc
+            if self._purse is not None:
+                await self._purse.take()
+            await self._send(text)
             self._asked_at = self._now()
+            self._unsaid -= 1
+            if not self._unsaid:
+                self._all_said.set()
             await asyncio.sleep(gap_s)
+
+    async def _send(self, text: str) -> None:
+        try:
+            await self.socket.send(text)
+        except ConnectionClosed as exc:
+            raise self._parted(exc) from exc
 
     async def _ping(self) -> None:
         """Ask for a sign of life, in the venue's own words where it has some."""
-        ping = self.script.dialect.PING
         while True:
             await asyncio.sleep(self._ping_every_s)
+            ping = self.script.dialect.PING  # anew each time: some carry the time
+            if ping is not None:
+                await self._send(ping)
+                continue
             try:
-                if ping is None:
-                    await (await self.socket.ping())
-                    self._life_at = self._now()
-                else:
-                    await self.socket.send(ping)
+                await (await self.socket.ping())
             except ConnectionClosed as exc:
                 raise self._parted(exc) from exc
+            self._life_at = self._now()
 
     async def _watch(self) -> None:
         """Raise when the far end is dead, deaf, or only pretends; end when the time has come."""
@@ -231,10 +273,10 @@ class Conversation:
                 continue
             if now - self._life_at > self._silence_s:
                 raise Transient(f"no sign of life for {now - self._life_at:.3g} s")
-            if self._settled_at is None and self._outgoing.empty() and now - self._asked_at > self.timing.acknowledge_s:
+            if self._settled_at is None and not self._unsaid and now - self._asked_at > self.timing.acknowledge_s:
                 await self._overdue()
-            elif self._settled_at is not None and self._must_move:
-                since = max(self._settled_at, self._moved_at or 0.0)
+            elif self._settled_at is not None and self._movers:
+                since = max(self._expected_at, self._moved_at or 0.0)
                 if now - since > self._moves_within_s:
                     raise Transient(
                         f"acknowledged {len(self._subscription.accepted)} topics, then sent no market data "

@@ -7,9 +7,13 @@ from typing import TypeVar
 from daemon.sources.base import Context, Feed
 from daemon.sources.sieve import Sieve
 from daemon.sources.timetable import FIRST_S
+from daemon.sources.wanted import has_grown
 from daemon.supervisor import Transient
 from daemon.wire.control import Unreadable
 from rules.events import Event
+
+SOON_S = 0.1  # wishes come in crowds: so long is waited for more before they are followed
+AGAIN_S = 10.0  # between two questions that were not on the timetable
 
 Ask = Callable[[], Awaitable[Sequence[Event]]]
 T = TypeVar("T")
@@ -28,27 +32,52 @@ class Poller(Feed):
         every_ms: int,
         ask: Ask,
         first_s: float = FIRST_S,
+        again_s: float = AGAIN_S,
         carries: Sequence[str] | None = None,
     ) -> None:
-        """`ask` raises Transient, Busy, Refused, or Unreadable for an answer that makes no sense."""
+        """`ask` raises Transient, Busy, Refused, or Unreadable for an answer that makes no sense.
+
+        When more is wanted it is asked out of turn, at most every `again_s`; `ask` reads the wishes each time.
+        """
         super().__init__(name=name, venue=venue, context=context, sieve=sieve, carries=carries)
-        self._every_s, self._ask, self._first_s = every_ms / 1000, ask, first_s
+        self._every_s, self._ask, self._first_s, self._again_s = every_ms / 1000, ask, first_s, again_s
+        self._asking = asyncio.Lock()  # the question before may still be open when it is asked out of turn
 
     async def _work(self) -> None:
         trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def poll() -> None:
             try:
-                await self._poll()
+                async with self._asking:
+                    await self._poll()
             except Exception as exc:  # noqa: BLE001 - handed to the one who runs this feed, who raises it
                 if not trouble.done():
                     trouble.set_exception(exc)
 
-        appointment = self._context.timetable.every(self._every_s, poll, name=self.name, first_s=self._first_s)
-        try:
-            await trouble
-        finally:
-            appointment.cancel()
+        again_s = SOON_S  # nothing was asked yet, so the first may be soon
+        while not trouble.done():
+            appointment = self._context.timetable.every(self._every_s, poll, name=self.name, first_s=self._first_s)
+            more = asyncio.create_task(self._more_wished(again_s), name=f"{self.name} wishes")
+            try:
+                await asyncio.wait({trouble, more}, return_when=asyncio.FIRST_COMPLETED)
+                if more.done():
+                    more.result()
+            finally:
+                more.cancel()
+                appointment.cancel()
+            again_s = self._again_s
+        trouble.result()
+
+    async def _more_wished(self, again_s: float) -> None:
+        """Return when it is worth asking out of turn, and so long after the last time."""
+        loop = asyncio.get_running_loop()
+        wishes, since = self._wishes, loop.time()
+        while True:
+            before, wishes = wishes, self._wishes
+            if has_grown(before, wishes):
+                break
+            await self._wished_other_than(wishes)
+        await asyncio.sleep(max(SOON_S, since + again_s - loop.time()))
 
     async def _poll(self) -> None:
         try:

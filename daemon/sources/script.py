@@ -67,6 +67,7 @@ class Script:
     )
     answers_each: bool = False  # see Subscription
     retries: int = RETRIES  # see Subscription
+    requests_per_hour: float | None = None  # that the venue takes on one connection; None: as many as we like
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,8 @@ class Timing:
     moves_within_s: float | None = None
     lifetime_s: float = 23 * 3600.0  # Binance cuts at 24 h; a new connection also learns of new instruments
     renew_again_s: float = 60.0  # after a renewal that failed
+    revise_s: float = 0.1  # wishes come in crowds: so long is waited for more before they are followed
+    revise_again_s: float = 1.0  # between two times: some venues are asked over REST for what they list
     look_again_s: float = 3600.0  # for instruments that the venue did not list
     close_s: float = 2.0
     sends_per_s: float = 5.0  # Binance takes 10 messages a second, pings and all

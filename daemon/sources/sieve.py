@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from daemon.sources.wanted import Wanted
-from rules.events import EVENTS, Event
+from rules.events import EVENTS, Candle, Event, Trade
 
 REMEMBER_MS = 48 * 3_600_000
 REMEMBER_FACTS = 200_000
 _PLACES = 16_384
+FLEETING: frozenset[type[Event]] = frozenset((Trade, Candle))  # so many that they would push the others out of memory
+REMEMBER_FLEETING_MS = 3_600_000
+REMEMBER_FLEETING = 50_000
 _NAMELESS = frozenset(kind for kind in EVENTS.values() if kind.once_key is Event.once_key)  # repeats are harmless
 
 
@@ -19,18 +22,22 @@ class Sieve:
 
         `once` is the house's memory of facts; a feed without one has its own.
         """
-        self._wanted, self._kinds = wanted, frozenset(kinds)
-        self._whole = {kind for kind in self._kinds if wanted.is_everything(kind)}  # need not be asked about
+        self._wanted, self.kinds = wanted, frozenset(kinds)
+        self._version = -1  # of the wishes that the two below are about
+        self._whole: set[type[Event]] = set()  # need not be asked about
         self._passes: dict[tuple[type[Event], tuple[str, str]], bool] = {}
         self._once = Once() if once is None else once
+        self._fleeting = Once(remember_ms=REMEMBER_FLEETING_MS, remember_facts=REMEMBER_FLEETING)
 
     @property
     def tags(self) -> list[str]:
         """The names of the event types that it lets through."""
-        return sorted(str(kind.__struct_config__.tag) for kind in self._kinds)
+        return sorted(str(kind.__struct_config__.tag) for kind in self.kinds)
 
     def keep(self, events: Sequence[Event], received_ms: int) -> Sequence[Event]:
         """What of one frame goes on, in its order."""
+        if self._version != self._wanted.version:
+            self._follow()
         whole, passes, wanted = self._whole, self._passes, []
         for event in events:
             kind = type(event)
@@ -43,11 +50,19 @@ class Sieve:
                 passed = self._ask(what)
             if passed:
                 wanted.append(event)
-        return self._once.keep(wanted, received_ms)
+        # a frame of trades or candles holds nothing else
+        once = self._fleeting if wanted and type(wanted[0]) in FLEETING else self._once
+        return once.keep(wanted, received_ms)
+
+    def _follow(self) -> None:
+        """Wishes have changed."""
+        self._version = self._wanted.version
+        self._whole = {kind for kind in self.kinds if self._wanted.is_everything(kind)}
+        self._passes.clear()
 
     def _ask(self, what: tuple[type[Event], tuple[str, str]]) -> bool:
         kind, (venue, symbol) = what
-        selection = self._wanted.selection(kind, venue=venue) if kind in self._kinds else None
+        selection = self._wanted.selection(kind, venue=venue) if kind in self.kinds else None
         passed = selection is not None and selection.matches(symbol)
         if len(self._passes) >= _PLACES:
             self._passes.clear()

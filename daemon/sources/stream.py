@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
@@ -12,6 +13,7 @@ from daemon.sources.conversation import Conversation, Ears, Ended
 from daemon.sources.script import Plan, Script, Timing
 from daemon.sources.sieve import Sieve
 from daemon.sources.subscription import Subscription
+from daemon.sources.wanted import Wishes
 from daemon.supervisor import Busy, Refused, Transient
 from daemon.upstream.http import BAN_S, BLOCKED_S, USER_AGENT
 from daemon.wire.control import Unreadable
@@ -20,7 +22,13 @@ log = logging.getLogger(__name__)
 
 FRAME_MAX = 8 * 1024 * 1024  # OKX's list of instruments is the largest frame we ask for, well below 1 MB
 
-Opened = tuple[Script, ClientConnection]
+ASK_AGAIN_MAX_S = 60.0
+
+
+class _Opened(NamedTuple):
+    script: Script
+    socket: ClientConnection
+    wishes: Wishes  # that the script was made for
 
 
 class Stream(Feed):
@@ -39,7 +47,8 @@ class Stream(Feed):
         headers: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
     ) -> None:
-        """`script` is asked before every connection, and may look around over REST first (Transient if it cannot).
+        """`script` is asked before every connection and when wishes change, and may look around over REST first
+        (Transient if it cannot).
 
         `secrets` are texts that nothing we say may show, whatever the far end sends.
         """
@@ -48,41 +57,82 @@ class Stream(Feed):
         self._headers, self._secrets = dict(headers or {}), tuple(secrets)
         self._unlisted_told: set[str] = set()
         self._connections = 0
-        self._next: Opened | None = None
+        self._next: _Opened | None = None
 
     async def _work(self) -> None:
         try:
             while True:
+                wishes = self._wishes
                 opened, self._next = self._next or await self._open(), None
                 if opened is None:
                     # wanted, but not listed here: nothing to listen to until the venue lists it
                     await self._up()
-                    await asyncio.sleep(self._timing.look_again_s)
+                    await self._idle(wishes)
                 else:
-                    await self._converse(*opened)
+                    await self._converse(opened)
         except Transient as exc:
             raise type(exc)(self._hide(str(exc)), retry_after_s=exc.retry_after_s) from exc
         finally:
             opened, self._next = self._next, None
             if opened is not None:
-                await opened[1].close()
+                await opened.socket.close()
 
-    async def _open(self) -> Opened | None:
+    async def _open(self) -> _Opened | None:
         """Look around and connect; None if there is nothing to ask for."""
-        try:
-            script = await self._script()
-        except Unreadable as exc:  # what the venue told us over REST before the conversation
-            raise Transient(str(exc)) from exc
+        wishes = self._wishes  # before the script reads them: what changes meanwhile is followed afterwards
+        script = await self._ask()
         if not script.first.topics:
             self._tell_unlisted(script.first)
             return None
-        return script, await self._connect()
+        return _Opened(script, await self._connect(), wishes)
+
+    async def _ask(self) -> Script:
+        try:
+            return await self._script()
+        except Unreadable as exc:  # what the venue told us over REST before the conversation
+            raise Transient(str(exc)) from exc
+
+    async def _idle(self, wishes: Wishes) -> None:
+        try:
+            async with asyncio.timeout(self._timing.look_again_s):
+                await self._wished_other_than(wishes)
+                await asyncio.sleep(self._timing.revise_s)
+        except TimeoutError:
+            return
+
+    async def _revised(self, wishes: Wishes) -> tuple[Script, Wishes]:
+        """What is to be said when wishes have become others than these, and the wishes it is for.
+
+        A venue that cannot say what it lists costs nothing: what is subscribed goes on, and it is asked again.
+        """
+        timing, tries = self._timing, 0
+        while True:
+            await self._wished_other_than(wishes)
+            await asyncio.sleep(timing.revise_s)
+            now_wished = self._wishes
+            if now_wished == wishes:
+                continue
+            try:
+                return await self._ask(), now_wished
+            except Transient as exc:
+                level = logging.DEBUG if tries else logging.WARNING
+                log.log(level, "wishes have to wait", extra={"feed": self.name, "error": self._hide(str(exc))})
+                wait_s = min(ASK_AGAIN_MAX_S, timing.revise_again_s * 2.0 ** min(tries, 32))
+                tries += 1
+                await asyncio.sleep(max(wait_s, exc.retry_after_s or 0.0))
 
     async def _renew(self) -> None:
         """Have the next connection ready before this one is given up."""
         self._next = await self._open()
 
-    async def _converse(self, script: Script, socket: ClientConnection) -> None:
+    async def _converse(self, opened: _Opened) -> None:
+        script, socket, wishes = opened
+
+        async def revised() -> Script:
+            nonlocal wishes
+            script, wishes = await self._revised(wishes)
+            return script
+
         self.status.reconnects += self._connections > 0
         self._connections += 1
         ears = Ears(
@@ -95,12 +145,14 @@ class Stream(Feed):
             settled=self._settled,
             well=self._up,
             renew=self._renew,
+            revised=revised,
         )
         try:
             await Conversation(socket=socket, script=script, timing=self._timing, ears=ears).hold()
         except Ended:
             pass
         finally:
+            self.status.topics = 0
             await socket.close()
 
     async def _connect(self) -> ClientConnection:
@@ -155,6 +207,7 @@ class Stream(Feed):
                 extra={"feed": self.name, "items": sorted(news), "why": sorted(set(news.values()))},
             )
         self.status.rejected = rejected
+        self.status.topics = len(subscription.accepted)
 
     def _tell_unlisted(self, plan: Plan) -> None:
         news = sorted(set(plan.unlisted) - self._unlisted_told)

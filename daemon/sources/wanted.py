@@ -1,30 +1,72 @@
-"""Which events somebody wants: rules, the recorder, connected clients."""
+"""Which events somebody wants: rules, tables, connected clients. It changes while sources run, and they follow."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
 
 from rules.events import Event
 from rules.selection import Selection
+
+Wishes = Mapping[tuple[type[Event], str | None], Selection]  # (event type, venue or None for any) -> instruments
 
 
 class Wanted:
     """All wishes together. A source asks it, and subscribes to exactly that."""
 
-    def __init__(self, wishes: Iterable[tuple[type[Event], str | None, Selection]]) -> None:
+    def __init__(self, wishes: Iterable[tuple[type[Event], str | None, Selection]] = ()) -> None:
         """`wishes` are (event type, venue or None for any, instruments)."""
-        self._wishes = tuple(wishes)
+        self.version = 0  # another number, other wishes
+        self._selections = _joined(wishes)
+        self._waiting: set[asyncio.Future[None]] = set()  # one for each feed that follows
+
+    def revise(self, wishes: Iterable[tuple[type[Event], str | None, Selection]]) -> None:
+        """These are wanted from now on, and no others."""
+        self._selections = _joined(wishes)
+        self.version += 1
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    async def changed(self, since: int) -> None:
+        """Return when the version is another than this."""
+        if self.version != since:
+            return
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiting)
+        try:
+            await waiting
+        finally:
+            self._waiting.discard(waiting)
+
+    def about(self, kinds: Collection[type[Event]]) -> Wishes:
+        """What is wanted of these types, of any venue: to be compared with what was wanted before."""
+        return {what: which for what, which in self._selections.items() if what[0] in kinds}
 
     def selection(self, kind: type[Event], *, venue: str) -> Selection | None:
         """Which instruments of this venue are wanted for this type of event; None: nobody wants any."""
-        found: Selection | None = None
-        for wished, where, which in self._wishes:
-            if wished is kind and where in (None, venue):
-                found = which if found is None else found | which
-        return found
+        here, anywhere = self._selections.get((kind, venue)), self._selections.get((kind, None))
+        return here | anywhere if here is not None and anywhere is not None else here or anywhere
 
     def is_everything(self, kind: type[Event]) -> bool:
         """Whether all events of this type are wanted, of any venue and instrument."""
-        return any(wished is kind and where is None and which.names is None for wished, where, which in self._wishes)
+        anywhere = self._selections.get((kind, None))
+        return anywhere is not None and anywhere.names is None
 
     def any_of(self, kinds: Iterable[type[Event]], *, venue: str) -> bool:
         """Whether anything of these types is wanted from this venue."""
         return any(self.selection(kind, venue=venue) is not None for kind in kinds)
+
+
+def has_grown(before: Wishes, after: Wishes) -> bool:
+    """Whether something is wanted now that was not before."""
+    return any(what not in before or before[what] | which != before[what] for what, which in after.items())
+
+
+def _joined(wishes: Iterable[tuple[type[Event], str | None, Selection]]) -> Wishes:
+    names: dict[tuple[type[Event], str | None], set[str] | None] = {}
+    for kind, venue, which in wishes:
+        known = names.setdefault((kind, venue), set())
+        if which.names is None:
+            names[kind, venue] = None
+        elif known is not None:
+            known |= which.names
+    return {what: Selection(None if some is None else frozenset(some)) for what, some in names.items()}

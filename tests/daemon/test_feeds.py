@@ -1,4 +1,4 @@
-"""Feeds are built from wishes, left alone while those stay, and built anew when they change."""
+"""Feeds follow the wishes while they run, and are built anew only when they are set differently."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -50,15 +50,39 @@ async def test_the_same_wishes_leave_feeds_alone() -> None:
         await until(lambda: before.events > 0)
         await feeds.use(frozenset(ALL), defillama(venue))
         assert before is feeds.statuses[0]
+
+
+async def test_other_wishes_leave_feeds_alone_too() -> None:
+    """What they bring is what is wanted now."""
+    told: list[Event] = []
+    async with Venue(USDT=1.0, DAI=1.0) as venue, feeds_to(told) as feeds:
+        await feeds.use(ALL, defillama(venue))
+        (before,) = feeds.statuses
+        await until(lambda: before.events > 0)
         await feeds.use(SOME, defillama(venue))
-        assert before is not feeds.statuses[0]
+        assert before is feeds.statuses[0]
         told.clear()
         await until(lambda: any(isinstance(event, StablecoinQuote) for event in told))
 
     assert {"DAI"} == {event.coin for event in told if isinstance(event, StablecoinQuote)}
 
 
-async def test_feeds_that_are_built_anew_count_nothing_twice() -> None:
+async def test_other_settings_build_that_source_anew_and_no_other() -> None:
+    """An address may have changed."""
+    told: list[Event] = []
+    async with Venue(USDT=1.0) as venue, rest({}) as host, feeds_to(told) as feeds:
+        gecko = {"coingecko": CONFIGS["coingecko"].model_validate({"rest_url": host.url})}
+        await feeds.use(ALL, {**defillama(venue), **gecko})
+        llama, gecko_before = feeds.statuses
+        changed = CONFIGS["coingecko"].model_validate({"rest_url": host.url, "every": "7m"})
+        await feeds.use(ALL, {**defillama(venue), "coingecko": changed})
+
+        assert llama is feeds.statuses[0]
+        assert gecko_before.name == feeds.statuses[1].name
+        assert gecko_before is not feeds.statuses[1]
+
+
+async def test_feeds_that_follow_other_wishes_count_nothing_twice() -> None:
     """Settled funding is asked for nine hours back; neither a reload nor a restart may make it news again."""
     now_ms = wall_ms()
     paid = [

@@ -21,7 +21,17 @@ from rules.events import Event, FeedHealth
 
 PATIENCE_S = 10.0
 
-QUICK = Timing(open_s=5, acknowledge_s=5, ping_every_s=1, silence_s=5, moves_within_s=5, close_s=0.2, sends_per_s=1000)
+QUICK = Timing(
+    open_s=5,
+    acknowledge_s=5,
+    ping_every_s=1,
+    silence_s=5,
+    moves_within_s=5,
+    close_s=0.2,
+    sends_per_s=1000,
+    revise_s=0.002,
+    revise_again_s=0.001,
+)
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -8,11 +8,11 @@ from daemon.sources.base import Wanted
 from daemon.sources.configs import CONFIGS, Binance
 from daemon.sources.registry import KEY_FREE, SOURCES, build
 from daemon.sources.settings import Settings
-from rules.events import FearGreed, FundingRate, Liquidation, MarkPrice, OpenInterest, StablecoinQuote
+from rules.events import AccountUpdate, FearGreed, FundingRate, Liquidation, MarkPrice, OpenInterest, StablecoinQuote
 from rules.selection import Selection
 from tests.daemon.sources.loopback import house
 
-KINDS = (FundingRate, MarkPrice, OpenInterest, Liquidation, StablecoinQuote, FearGreed)
+KINDS = (FundingRate, MarkPrice, OpenInterest, Liquidation, StablecoinQuote, FearGreed, AccountUpdate)
 EVERYTHING = Wanted([(kind, None, Selection(None)) for kind in KINDS])
 
 
