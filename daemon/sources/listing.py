@@ -19,6 +19,17 @@ def unlisted(selections: Iterable[Selection | None], listed: Sequence[str]) -> t
     )
 
 
+def named(names: Iterable[str], to_symbol: Callable[[str], str]) -> list[str]:
+    """Our names of a venue's instruments; those that `to_symbol` cannot name (ValueError) are left out."""
+    found = []
+    for name in names:
+        try:
+            found.append(to_symbol(name))
+        except ValueError:
+            continue
+    return found
+
+
 LIST_KEPT_MS = 600_000
 
 

@@ -2,7 +2,7 @@
 
 from daemon.sources.base import Context, Feed
 from daemon.sources.configs import Bitget as Config
-from daemon.sources.listing import Listed, chosen, unlisted
+from daemon.sources.listing import Listed, chosen, named, unlisted
 from daemon.sources.script import Plan, Script, Timing
 from daemon.sources.sieve import Sieve
 from daemon.sources.stream import Stream
@@ -30,7 +30,7 @@ def build(config: Config, context: Context, *, timing: Timing | None = None) -> 
         found = wire.decode_contracts(body)
         contracts.clear()
         contracts.update(found)
-        return _named(found)
+        return named(found, wire.to_symbol)
 
     listed = Listed(ask, context.clock)
 
@@ -55,17 +55,6 @@ def build(config: Config, context: Context, *, timing: Timing | None = None) -> 
             timing=timing or Timing(),
         )
     ]
-
-
-def _named(contracts: dict[str, wire.Contract]) -> list[str]:
-    """Our names of instruments; those that we cannot name are left out."""
-    names = []
-    for name in contracts:
-        try:
-            names.append(wire.to_symbol(name))
-        except ValueError:
-            continue
-    return names
 
 
 def _plan(context: Context, listed: list[str]) -> Plan:

@@ -2,7 +2,7 @@
 
 from daemon.sources.base import Context, Feed
 from daemon.sources.configs import Deribit as Config
-from daemon.sources.listing import Listed, chosen, unlisted
+from daemon.sources.listing import Listed, chosen, named, unlisted
 from daemon.sources.script import Plan, Script, Timing
 from daemon.sources.sieve import Sieve
 from daemon.sources.stream import Stream
@@ -32,7 +32,8 @@ def build(config: Config, context: Context, *, timing: Timing | None = None) -> 
             body = await client.get(
                 config.rest_url + rest.BOOK_SUMMARY, params={"currency": currency, "kind": "future"}
             )
-            found += _named(rest.decode_summaries(body))
+            rows = rest.decode_summaries(body)
+            found += named((row.instrument for row in rows), _symbol)
         return found
 
     listed = Listed(ask, context.clock)
@@ -54,15 +55,9 @@ def build(config: Config, context: Context, *, timing: Timing | None = None) -> 
     ]
 
 
-def _named(rows: list[rest.Summary]) -> list[str]:
-    """Our names of futures; combinations of them are left out."""
-    names = []
-    for row in rows:
-        try:
-            names.append(rest.read_name(row.instrument).symbol)
-        except ValueError:
-            continue
-    return names
+def _symbol(name: str) -> str:
+    """Of a future; ValueError for a combination of them."""
+    return rest.read_name(name).symbol
 
 
 def _plan(context: Context, listed: list[str]) -> Plan:

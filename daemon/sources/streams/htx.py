@@ -4,7 +4,7 @@ import logging
 
 from daemon.sources.base import Context, Feed
 from daemon.sources.configs import Htx as Config
-from daemon.sources.listing import Listed, chosen, unlisted
+from daemon.sources.listing import Listed, chosen, named, unlisted
 from daemon.sources.poller import Poller
 from daemon.sources.script import Plan, Script, Timing
 from daemon.sources.sieve import Sieve
@@ -50,7 +50,7 @@ class Desk:
             self.intervals_h.update(rest.decode_intervals(await self._client.get(self._url + rest.ELEMENTS)))
         except (Transient, Refused, Unreadable) as exc:  # eight hours then, until two settlements have taught us better
             log.warning("HTX does not say how often funding is paid", extra={"error": str(exc)})
-        return _named(found)
+        return named(found, wire.to_symbol)
 
 
 def build(config: Config, context: Context, *, timing: Timing | None = None) -> list[Feed]:
@@ -103,17 +103,6 @@ def build(config: Config, context: Context, *, timing: Timing | None = None) -> 
             )
         )
     return feeds
-
-
-def _named(sizes: dict[str, float]) -> list[str]:
-    """Our names of instruments; those that we cannot name are left out."""
-    names = []
-    for name in sizes:
-        try:
-            names.append(wire.to_symbol(name))
-        except ValueError:
-            continue
-    return names
 
 
 def _notified(context: Context, listed: list[str]) -> Plan:

@@ -4,7 +4,7 @@ import logging
 
 from daemon.sources.base import Context, Feed
 from daemon.sources.configs import Hyperliquid as Config
-from daemon.sources.listing import Listed, chosen, unlisted
+from daemon.sources.listing import Listed, chosen, named, unlisted
 from daemon.sources.script import Plan, Script, Timing
 from daemon.sources.sieve import Sieve
 from daemon.sources.stream import Stream
@@ -30,7 +30,7 @@ def build(config: Config, context: Context, *, timing: Timing | None = None) -> 
 
     async def ask() -> list[str]:
         body = await client.post(config.rest_url + rest.INFO, question=rest.QUESTION, weight=WEIGHT)
-        return _named(rest.decode_contexts(body))
+        return named((row.coin for row in rest.decode_contexts(body)), rest.to_symbol)
 
     listed = Listed(ask, context.clock)
 
@@ -48,17 +48,6 @@ def build(config: Config, context: Context, *, timing: Timing | None = None) -> 
             timing=timing or Timing(sends_per_s=wire.SENDS_PER_S),
         )
     ]
-
-
-def _named(rows: list[rest.Context]) -> list[str]:
-    """Our names of its own perpetuals; markets of other builders are left out."""
-    names = []
-    for row in rows:
-        try:
-            names.append(rest.to_symbol(row.coin))
-        except ValueError:
-            continue
-    return names
 
 
 def _plan(context: Context, listed: list[str]) -> Plan:
