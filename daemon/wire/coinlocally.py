@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from daemon.wire.coinlocally_frames import Account, Frame, Held, Id, Number, Order, Oto, Trigger
 from daemon.wire.control import Accepted, Control, Ignored, Leaving, Pong, Rejected, Unreadable
 from daemon.wire.numbers import number, whole
 from daemon.wire.trouble import LONGEST_NAME, brief
@@ -53,8 +54,6 @@ TRIGGER_STATES = {"1": "waiting", "2": "triggered", "4": "cancelled", "6": "canc
 
 _POSITIONS_MAX = 1_000
 _NAME = frozenset("SEH")  # before the pair: S-BTC-USDT, E-BTC-USDT, H-BTC-USDT
-_Number = float | str | None
-_Id = int | str | None
 _Value = TypeVar("_Value")
 
 
@@ -76,103 +75,7 @@ class Credential(msgspec.Struct, frozen=True):
         return msgspec.json.encode({"event": "sub", self.form: self.secret, "broker": broker}).decode()
 
 
-class _Coin(msgspec.Struct, gc=False):
-    c: str
-    an: _Number = None
-    la: _Number = None
-    pn: _Number = None
-
-
-class _Position(msgspec.Struct, gc=False):
-    id: _Id = None
-    cid: _Id = None
-    pt: _Id = None
-    cn: str | None = None
-    con: str | None = None
-    l: _Number = None  # noqa: E741 - the venue's name
-    pv: _Number = None
-    op: _Number = None
-    rp: _Number = None
-    hm: _Number = None
-    ra: _Number = None
-    s: str | None = None
-    mr: _Number = None
-    oa: _Number = None
-    ccv: _Number = None
-
-
-class _Account(msgspec.Struct, gc=False):
-    et: str | None = None
-    a: list[_Coin] | None = None
-    p: _Position | None = None
-
-
-class _Row(msgspec.Struct, gc=False):
-    id: _Id = None
-    al: _Number = None
-    rp: _Number = None
-    ha: _Number = None
-    mr: _Number = None
-    bo: _Number = None
-    so: _Number = None
-    lt: _Number = None
-    tp: _Number = None
-
-
-class _Attached(msgspec.Struct, gc=False, rename="camel"):
-    taker_profit_status: bool | int | str | None = None
-    taker_profit_trigger: _Number = None
-    taker_profit_price: _Number = None
-    taker_profit_trigger_id: _Id = None
-    stop_loss_status: bool | int | str | None = None
-    stop_loss_trigger: _Number = None
-    stop_loss_price: _Number = None
-    stop_loss_trigger_id: _Id = None
-
-
-class _Order(msgspec.Struct, gc=False, rename="camel"):
-    order_id: _Id = None
-    contract_id: _Id = None
-    contract_name: str | None = None
-    symbol: str | None = None
-    contract_side: str | None = None
-    type: _Id = None
-    price: _Number = None
-    price_precision: _Id = None
-    deal_volume: _Number = None
-    volume: _Number = None
-    avg_price: _Number = None
-    oto_order: _Attached | None = None
-    order_action: _Id = None
-
-
-class _Trigger(msgspec.Struct, gc=False, rename="camel"):
-    trigger_order_id: _Id = None
-    contract_name: str | None = None  # not in the sample; told if it comes
-    type: _Id = None
-    side: str | None = None
-    trigger_price: _Number = None
-    price: _Number = None
-    volume: _Number = None
-    trigger_type: _Id = None
-    ctime: _Id = None
-    expire_time: _Id = None
-    order_action: _Id = None
-
-
-class _Frame(msgspec.Struct, gc=False):
-    channel: str | None = None
-    uid: _Id = None
-    t: _Id = None
-    et: str | None = None
-    d: _Account | None = None
-    l: list[_Row] | None = None  # noqa: E741 - the venue's name
-    order: _Order | None = None
-    trig_order: _Trigger | None = msgspec.field(name="trigOrder", default=None)
-    pong: _Number = None
-
-
-_frame = msgspec.json.Decoder(_Frame)
+_frame = msgspec.json.Decoder(Frame)
 
 
 class Memory:
@@ -222,7 +125,7 @@ class Decoder:
             raise Unreadable(f"Coinlocally sent {what}")
         return Rejected(brief(said.decode(errors="replace") or "nothing"), (TOPIC,))
 
-    def _heard(self, message: _Frame, received_ms: int) -> Sequence[Event] | Control:
+    def _heard(self, message: Frame, received_ms: int) -> Sequence[Event] | Control:
         match message.channel:
             case None:
                 return self._gone(received_ms) or Pong()
@@ -238,7 +141,7 @@ class Decoder:
                 return Leaving()
         return Ignored()
 
-    def _account(self, message: _Frame, said: _Account, received_ms: int) -> tuple[Event, ...]:
+    def _account(self, message: Frame, said: Account, received_ms: int) -> tuple[Event, ...]:
         position = None if said.p is None else _position(said.p)
         update = AccountUpdate(
             venue=VENUE,
@@ -261,7 +164,7 @@ class Decoder:
             return update, self._closed(row, received_ms)
         return (update,)
 
-    def _adl(self, message: _Frame, received_ms: int) -> tuple[Event, ...]:
+    def _adl(self, message: Frame, received_ms: int) -> tuple[Event, ...]:
         """All open positions of the account stand in one frame: what is missing is closed."""
         uid = self._known_uid(message)
         told: dict[str, AdlUpdate] = {}
@@ -304,9 +207,9 @@ class Decoder:
         self._memory.rows.pop(row.position_id, None)
         return msgspec.structs.replace(row, is_open=False, at_ms=received_ms, received_ms=received_ms)
 
-    def _order(self, order: _Order, received_ms: int) -> OrderUpdate:
+    def _order(self, order: Order, received_ms: int) -> OrderUpdate:
         symbol = to_symbol(order.contract_name) or to_symbol(order.symbol)
-        oto = order.oto_order or _Attached()
+        oto = order.oto_order or Oto()
         profit = _attached(
             oto.taker_profit_status, oto.taker_profit_trigger, oto.taker_profit_price, oto.taker_profit_trigger_id
         )
@@ -337,7 +240,7 @@ class Decoder:
             received_ms=received_ms,
         )
 
-    def _trigger(self, order: _Trigger, received_ms: int) -> TriggerOrderUpdate:
+    def _trigger(self, order: Trigger, received_ms: int) -> TriggerOrderUpdate:
         order_id = _text(order.trigger_order_id)
         return TriggerOrderUpdate(
             venue=VENUE,
@@ -358,7 +261,7 @@ class Decoder:
             received_ms=received_ms,
         )
 
-    def _known_uid(self, message: _Frame) -> int | None:
+    def _known_uid(self, message: Frame) -> int | None:
         self._memory.uid = whole(message.uid) or self._memory.uid
         return self._memory.uid
 
@@ -404,7 +307,7 @@ def order_state(quantity: float | None, filled: float, action: str) -> str:
     return ORDER_STATES.get(action) or ("partly_filled" if filled > 0 else "open")
 
 
-def _position(said: _Position) -> Position | None:
+def _position(said: Held) -> Position | None:
     if said.id is None:
         return None
     kind = _whole(said.pt)
@@ -429,9 +332,7 @@ def _position(said: _Position) -> Position | None:
     )
 
 
-def _attached(
-    status: bool | int | str | None, trigger: _Number, price: _Number, trigger_order_id: _Id
-) -> Attached | None:
+def _attached(status: bool | int | str | None, trigger: Number, price: Number, trigger_order_id: Id) -> Attached | None:
     if status is None and trigger is None and price is None and trigger_order_id is None:
         return None
     return Attached(
@@ -449,11 +350,11 @@ def _remember(book: dict[str, _Value], key: str, value: _Value) -> None:
     book[key] = value
 
 
-def _text(value: _Id) -> str:
+def _text(value: Id) -> str:
     return "" if value is None else str(value)[:LONGEST_NAME]
 
 
-def _whole(value: _Id) -> int | None:
+def _whole(value: Id) -> int | None:
     """A code, where 0 is one."""
     found = number(value)
     return None if found is None else int(found)

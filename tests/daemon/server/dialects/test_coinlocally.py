@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -20,7 +19,7 @@ from daemon.sources.base import Wanted
 from daemon.sources.streams import coinlocally as source
 from daemon.wire import coinlocally as wire
 from daemon.wire.coinlocally import Credential
-from rules.events import AccountUpdate, AdlUpdate, Event, FeedHealth, OrderUpdate
+from rules.events import AccountUpdate, Event, FeedHealth, OrderUpdate
 from rules.selection import Selection
 from tests.daemon.server.dialects.booth import NOW, Client, booth
 from tests.daemon.sources.loopback import QUICK, house, supervised, until
@@ -386,36 +385,3 @@ def test_what_goes_into_our_endpoint_comes_out_of_our_source(events: list[Event]
 @given(rows())
 def test_rows_come_out_as_they_went_in(events: list[Event]) -> None:
     assert events == asyncio.run(through(events))
-
-
-@given(st.lists(st.sampled_from(("1", "2", "3")), max_size=30), st.data())
-def test_what_is_kept_of_an_account_is_its_open_positions(ids: list[str], data: st.DataObject) -> None:
-    """Whatever comes in whatever order."""
-    whole, open_ids = coinlocally.Whole(), set[str]()
-    for position_id in ids:
-        is_open = data.draw(st.booleans())
-        whole.observe(update(position=held(0.1, quantity=float(is_open), position_id=position_id)))
-        (open_ids.add if is_open else open_ids.discard)(position_id)
-    told = whole.accounts.updates("main")
-
-    assert open_ids == {one.position.position_id for one in told if one.position is not None}
-    assert [] == whole.accounts.updates("hedge")
-
-
-def test_an_account_keeps_no_more_than_its_bound() -> None:
-    accounts = coinlocally.Whole().accounts
-    for number in range(1_200):
-        accounts.observe(update(position=held(0.1, position_id=str(number)), coins={str(number): 1.0}))
-        accounts.observe(row(position_id=str(number)))
-
-    assert (1_000, 1_000) == (len(accounts.updates("main")), len(accounts.updates("main")[0].balances))
-    assert 1_000 == len(accounts.rows("main", row().received_ms))
-
-
-def test_rows_are_not_passed_off_as_fresh() -> None:
-    accounts = coinlocally.Whole().accounts
-    one: AdlUpdate = row()
-    accounts.observe(one)
-
-    assert [one] == accounts.rows("main", one.received_ms + 3_000)
-    assert [] == accounts.rows("main", one.received_ms + 3_001)
