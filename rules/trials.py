@@ -72,7 +72,7 @@ class Expectation(Part):
         Field(
             default_factory=dict,
             description="how each rule stands: one state of all its keys, or by key (`binance BTC-USDT-PERP: firing "
-            "warning`); keys that are left out are inactive"
+            "warning`); keys that are left out are inactive",
         ),
     ]
     messages: Annotated[
@@ -80,7 +80,7 @@ class Expectation(Part):
         Field(
             default_factory=dict,
             description="what each sink was told since the moment before, in order; one line is a headline, "
-            "several are the whole message"
+            "several are the whole message",
         ),
     ]
 
