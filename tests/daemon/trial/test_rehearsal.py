@@ -11,6 +11,8 @@ from daemon.config.load import load
 from daemon.config.mistakes import ConfigError
 from daemon.config.reload import Refused, Reloaded, reloads
 from daemon.trial.rehearsal import rehearse
+from tests.daemon.lanes import until
+from tests.daemon.town import Home
 from tests.daemon.trial.files import HOT, RATE, configured, written
 
 KEY = "binance BTC-USDT-PERP"
@@ -49,3 +51,17 @@ async def test_a_reload_runs_the_tests_first(tmp_path: Path) -> None:
     assert isinstance(refused, Refused)
     assert "expected binance BTC-USDT-PERP: firing warning, got inactive" in str(refused.error)
     assert isinstance(reloaded, Reloaded)
+
+
+async def test_a_running_daemon_keeps_its_rules_when_the_saved_ones_fail_their_test(tmp_path: Path) -> None:
+    """And says at which line."""
+    home = Home(tmp_path, None, rules=[HOT], sinks={"console": {"url": "console://"}})
+    async with home.living() as house:
+        home.write(rules=[{**HOT, "id": "hot", "above": "0.07%"}], tests=[expecting("firing warning")])
+        await until(lambda: bool(home.said))
+
+        assert "tests.0.expect.0.states.hot" in home.said[0]
+        assert (0.0005,) == house.rules["hot"].ladder.shown
+
+        home.write(tests=[expecting("inactive")])
+        await until(lambda: house.rules["hot"].ladder.shown == (0.0007,))
