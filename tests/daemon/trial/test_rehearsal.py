@@ -57,11 +57,11 @@ async def test_a_running_daemon_keeps_its_rules_when_the_saved_ones_fail_their_t
     """And says at which line."""
     home = Home(tmp_path, None, rules=[HOT], sinks={"console": {"url": "console://"}})
     async with home.living() as house:
-        home.write(rules=[{**HOT, "id": "hot", "above": "0.07%"}], tests=[expecting("firing warning")])
+        home.write(rules=[{**HOT, "above": "0.08%"}], tests=[expecting("firing warning")])
         await until(lambda: bool(home.said))
 
         assert "tests.0.expect.0.states.hot" in home.said[0]
         assert (0.0005,) == house.rules["hot"].ladder.shown
 
         home.write(tests=[expecting("inactive")])
-        await until(lambda: house.rules["hot"].ladder.shown == (0.0007,))
+        await until(lambda: house.rules["hot"].ladder.shown == (0.0008,))
