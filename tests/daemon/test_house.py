@@ -46,11 +46,11 @@ async def desk() -> AsyncIterator[Slack]:
 
 
 def at_phone(phone: Telegram, **more: object) -> dict[str, object]:
-    return {"url": phone.address(), "api_url": phone.url, **more}
+    return {"url": phone.address(), "api_url": phone.url, "group": {"wait": "0s"}, **more}
 
 
 def at_desk(desk: Slack, **more: object) -> dict[str, object]:
-    return {"url": desk.hook_address, "api_url": desk.url, **more}
+    return {"url": desk.hook_address, "api_url": desk.url, "group": {"wait": "0s"}, **more}
 
 
 @pytest.fixture
@@ -219,10 +219,28 @@ async def test_saved_rules_are_used_at_once(home: Home, venue: Venue, phone: Tel
         assert ["cheaper"] == list(house.rules)
 
         home.write(rules=[cheap("dai", below=0.98, symbols=["DAI"])])
-        await until(lambda: "dai" in house.rules and house.feeds.statuses[0] is not before)
+        venue.prices["DAI"] = 0.97
+        await phone.wait_for(lambda chat: len(chat.shown) == 3)
+        await until(lambda: len(home.said) == 2)
+        assert before is house.feeds.statuses[0]
 
     assert ["files were read again" in text for text in home.said] == [True, True]
     assert "+ rule cheaper" in home.said[0]
+
+
+async def test_what_a_client_wants_is_listened_to_without_a_reload(home: Home, venue: Venue) -> None:
+    """By the same feed, which nobody stops."""
+    home.write(rules=[cheap(symbols=["USDT"])])
+    async with home.living() as house:
+        await until(lambda: house.recorder.events_seen > 0)
+        before = house.feeds.statuses[0]
+        house.demand.want([(StablecoinQuote, "defillama", Selection.of(["DAI"]))])
+        await until(lambda: house.feeds.wanted.selection(StablecoinQuote, venue="defillama") == BOTH)
+        seen = before.events
+        await until(lambda: before.events >= seen + 2)
+
+        assert before is house.feeds.statuses[0]
+    assert [] == home.said
 
 
 async def test_a_broken_file_changes_nothing_and_is_said_once(home: Home, venue: Venue, phone: Telegram) -> None:

@@ -53,8 +53,13 @@ class Chats:
             await chat.wait_for(lambda chat: len(chat.requests) >= count)
 
 
+AT_ONCE = {"wait": "0s", "at_least": 1_000_000}  # each message by itself, and nobody waits for others like it
+
+
 def written(folder: Path, **sections: Any) -> list[Path]:
     """The configuration as files: the rules as a trader keeps them, the rest as an operator does."""
+    for sink in sections.get("sinks", {}).values():
+        sink.setdefault("group", AT_ONCE)
     rules, settings = folder / "rules.yaml", folder / "settings.yaml"
     rules.write_text(yaml.safe_dump({"rules": sections.pop("rules")}, sort_keys=False), encoding="utf-8")
     sections = {"server": {"port": 0, "tables": False}, "storage": {"url": str(folder / "tocsin.db")}} | sections
