@@ -87,6 +87,27 @@ async def test_funding_that_was_paid_is_told_once_however_often_it_is_read() -> 
         assert home.facts == [PAID]
 
 
+async def test_more_wishes_are_asked_out_of_turn_and_fewer_are_not() -> None:
+    """Nobody waits an hour for what is asked every hour."""
+    wanted = Wanted([(StablecoinQuote, None, Selection.of(["USDT"]))])
+    asked = 0
+
+    async def ask() -> Sequence[Event]:
+        nonlocal asked
+        asked += 1
+        return [QUOTE]
+
+    async with house(wanted) as home:
+        feed = poller(home, ask, every_ms=3_600_000)
+        async with supervised(feed):
+            await until(lambda: asked == 1)
+            wanted.revise([])
+            wanted.revise([(StablecoinQuote, None, Selection.of(["DAI"]))])
+            await until(lambda: asked == 2)
+
+        assert (home.health, feed.status.frames) == ([], 2)
+
+
 async def test_our_bug_in_a_poll_stops_the_house() -> None:
     """It must not end in the scheduler's log."""
     async with house(WANTED) as home:
