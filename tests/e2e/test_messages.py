@@ -72,6 +72,12 @@ async def scene(folder: Path, rules: list[dict[str, Any]], *topics: str) -> Asyn
         yield Scene(box, chats, house, clock)
 
 
+def grown(text: str, *changes: str) -> str:
+    """The text as an edit has it: with all that has happened, before the small print."""
+    words, _, small_print = text.rpartition("\n")
+    return f"{words}\nin order: {', '.join(changes)}\n{small_print}"
+
+
 def _said(event: Event) -> dict[str, object]:
     """What the venue said, whenever it came."""
     return {name: value for name, value in facts_of(event).items() if name not in ("at_ms", "received_ms")}
@@ -108,14 +114,18 @@ async def test_funding_fires_escalates_and_clears(tmp_path: Path) -> None:
         await on.told([fired])
         on.clock.pass_s(90)
         await on.say(rate("binance", 0.0012, at_ms=on.clock()))
-        await on.told([fired, escalated])
+        story = ["fired warning 14:13:20Z", "escalated critical 14:14:50Z", "cleared 14:17:50Z"]
+        for chat in (on.chats.telegram, on.chats.bot):
+            await chat.wait_for(lambda chat: len(chat.requests) == 3)  # the first message says so, too
+        await on.told([fired, escalated], edited=[grown(escalated, *story[:2]), escalated])
         on.clock.pass_s(180)
         await on.say(rate("binance", 0.0001, at_ms=on.clock()))
         for chat in (on.chats.telegram, on.chats.bot):
-            await chat.wait_for(lambda chat: len(chat.requests) == 4)  # the escalation is changed as well
-        await on.told([fired, escalated, cleared], edited=[cleared, cleared])
+            await chat.wait_for(lambda chat: len(chat.requests) == 5)  # the escalation is changed as well
+        end = grown(cleared, *story)
+        await on.told([fired, escalated, cleared], edited=[end, end])
 
-        assert ([1, 1], [1, 1]) == tuple(
+        assert ([2, 1], [2, 1]) == tuple(
             [one.edits for one in chat.shown] for chat in (on.chats.telegram, on.chats.bot)
         )
 
@@ -175,7 +185,7 @@ async def test_a_stablecoin_leaves_its_peg_and_comes_back(tmp_path: Path) -> Non
         asked = on.box.venues["defillama"].asked.total()
         await until(lambda: on.box.venues["defillama"].asked.total() >= asked + 2)
         await on.say(quote("coingecko", "USDE", 0.9999))
-        await on.told([fired, cleared], edited=[cleared])
+        await on.told([fired, cleared], edited=[grown(cleared, "fired critical 14:13:20Z", "cleared 14:18:20Z")])
 
 
 async def test_one_large_liquidation_is_said_once_and_never_cleared(tmp_path: Path) -> None:
@@ -221,7 +231,7 @@ async def test_liquidations_add_up_within_a_window(tmp_path: Path) -> None:
         await on.say(closed("bybit", 50.0, at_ms=on.clock()))
         await on.told([fired])
         on.clock.pass_s(51)
-        await on.told([fired, cleared], edited=[cleared])
+        await on.told([fired, cleared], edited=[grown(cleared, "fired critical 14:13:30Z", "cleared 14:14:20Z")])
 
 
 async def test_venues_disagree_about_funding(tmp_path: Path) -> None:
@@ -243,7 +253,7 @@ async def test_venues_disagree_about_funding(tmp_path: Path) -> None:
         await on.told([fired])
         on.clock.pass_s(60)
         await on.say(rate("bybit", 0.0001, at_ms=on.clock()))
-        await on.told([fired, cleared], edited=[cleared])
+        await on.told([fired, cleared], edited=[grown(cleared, "fired info 14:13:20Z", "cleared 14:14:20Z")])
 
 
 async def test_the_traders_own_words(tmp_path: Path) -> None:
@@ -293,4 +303,4 @@ async def test_a_feed_that_dies_is_told_and_its_return_too(
         await on.told([down])
         on.clock.pass_s(65)
         on.box.behave("okx")
-        await on.told([down, back], edited=[back])
+        await on.told([down, back], edited=[grown(back, "fired info 14:13:25Z", "cleared 14:14:30Z")])
