@@ -5,10 +5,11 @@ The secret lies beside them unless it is configured (`server.secret`): only then
 
 import msgspec
 
-from storage import statements as say
+from storage import access_statements as say
 from storage.database import Database
 from storage.schema import meta
 from storage.sentences import insert_once
+from storage.statements import one_meta
 
 SERVER_SECRET = "server_secret"
 EXPIRED_KEPT_MS = 7 * 86_400_000  # so long a client still learns that its token is old, and not that it is none
@@ -43,7 +44,7 @@ class Access:
         """The secret of this database's daemon; the first to ask gives it."""
         async with self._database.writer() as connection:
             await connection.execute(keep_secret, [{"name": SERVER_SECRET, "value": proposal}])
-            found = (await connection.execute(say.one_meta, {"the_name": SERVER_SECRET})).scalar()
+            found = (await connection.execute(one_meta, {"the_name": SERVER_SECRET})).scalar()
         return str(found)
 
     async def keys(self) -> list[ApiKey]:

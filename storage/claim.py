@@ -32,10 +32,7 @@ from rules.delivery.standing import Mute
 from storage import statements as say
 from storage.notices import (
     NOTICE_COLUMNS,
-    SENDING,
-    SENT,
     SUPPRESSED,
-    UNCERTAIN,
     WAITING,
     form_of,
     notice_row,
@@ -43,6 +40,7 @@ from storage.notices import (
     to_words,
 )
 from storage.rows import to_alert
+from storage.told import ToldBy, editable, told_by
 
 NO_ALERT = "its alert is no longer in the database"
 VERDICTS_MAX = 200  # in one transaction; a night's letters must not hold the database
@@ -79,14 +77,6 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     edits_too: str | None = None  # and that of its latest, if that is another: nobody may read it as the last word
     replies: str | None = None  # the far end's name of the message that told the alert first, if this speaks again
     refreshes: str | None = None  # the same, if it can be changed: an edit makes no sound, and a sound changes nothing
-
-
-class _Told(msgspec.Struct, frozen=True):
-    """What of an episode has reached the lane, and under which names."""
-
-    how: Told = Told.NOTHING
-    own: tuple[str | None, ...] = ()  # of its own messages that stand there, oldest first
-    first: str | None = None  # of whatever told it first
 
 
 async def claim(
@@ -213,9 +203,9 @@ class _Desk:
             return await self._summary(head, unit, units)
         return await self._single(head, unit, rows, told)
 
-    async def _single(self, head: Row[Any], unit: Unit, rows: Sequence[Row[Any]], told: _Told) -> Delivery:
+    async def _single(self, head: Row[Any], unit: Unit, rows: Sequence[Row[Any]], told: ToldBy) -> Delivery:
         waiting = [row for row in rows if row.status == WAITING]
-        edits, edits_too = _editable(told) if unit.is_edit(self._sink) else (None, None)
+        edits, edits_too = editable(told) if unit.is_edit(self._sink) else (None, None)
         speaks_again = edits is None and told.how is not Told.NOTHING
         repeats, expires_ms = max(row.repeats for row in waiting), max(row.expires_ms for row in waiting)
         await self._start(head, unit.severity, expires_ms, repeats, edits, Form.ALERT)
@@ -312,7 +302,7 @@ class _Desk:
         found = await self._connection.execute(say.alerts_of_episodes, {"the_episodes": list(episodes)})
         return {row.episode_id: to_alert(row) for row in found}
 
-    async def _told(self, rows: Sequence[Row[Any]]) -> dict[str, _Told]:
+    async def _told(self, rows: Sequence[Row[Any]]) -> dict[str, ToldBy]:
         """What of each episode has reached the lane: by messages of its own, or by what carried it."""
         elsewhere = {row.merged_into for row in rows if row.merged_into is not None} - {row.key for row in rows}
         carriers: dict[str, Row[Any]] = {row.key: row for row in rows}
@@ -322,7 +312,7 @@ class _Desk:
         by_episode: dict[str, list[Row[Any]]] = {}
         for row in rows:
             by_episode.setdefault(row.episode_id, []).append(row)
-        return {name: _judge_told(some, carriers) for name, some in by_episode.items()}
+        return {name: told_by(some, carriers) for name, some in by_episode.items()}
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -370,47 +360,6 @@ class _Desk:
     async def _add(self, letters: Sequence[Letter]) -> None:
         rows = [dict(zip(NOTICE_COLUMNS, notice_row(letter), strict=True)) for letter in letters]
         await self._connection.execute(say.insert_notices, rows)
-
-
-def _judge_told(rows: Sequence[Row[Any]], carriers: dict[str, Row[Any]]) -> _Told:
-    own: list[str | None] = []
-    together: list[str | None] = []
-    for row in rows:
-        carrier = carriers.get(row.merged_into) if row.merged_into is not None else None
-        if row.status in (SENT, UNCERTAIN) or row.repeats > 0:
-            if form_of(row) is Form.SUMMARY:
-                together.append(row.message_id)
-            elif row.status != WAITING and not _was_edit(row):
-                own.append(row.message_id)
-            elif row.repeats > 0:
-                own.append(None)
-        elif carrier is not None and carrier.episode_id != row.episode_id and _carries(carrier):
-            together.append(carrier.message_id)
-    names = [name for name in (*own, *together) if name is not None]
-    how = Told.ALONE if own else Told.TOGETHER if together else Told.NOTHING
-    if how is Told.NOTHING and any(row.status in (SENT, UNCERTAIN) or row.repeats > 0 for row in rows):
-        how = Told.ALONE
-    return _Told(how, tuple(own), names[0] if names else None)
-
-
-def _carries(carrier: Row[Any]) -> bool:
-    """Whether what it carried was told, or will be."""
-    return carrier.status in (SENT, UNCERTAIN, WAITING, SENDING) or carrier.repeats > 0
-
-
-def _editable(told: _Told) -> tuple[str | None, str | None]:
-    """The names of the first message and of the latest, if that is another; what got worse was told by a new one.
-
-    None where the latest has no name (the answer to it was lost): it would stand as the last word.
-    """
-    if not told.own or told.own[-1] is None:
-        return None, None
-    first, latest = next(name for name in told.own if name is not None), told.own[-1]
-    return first, latest if latest != first else None
-
-
-def _was_edit(row: Row[Any]) -> bool:
-    return row.edit_of is not None and row.edit_of == row.message_id
 
 
 def _moment(row: Row[Any]) -> Moment:

@@ -9,14 +9,11 @@ from storage.notices import DEAD, EXPIRED, MERGED, SENDING, SENT, SUPPRESSED, UN
 from storage.rows import ALERT_COLUMNS, STATE_COLUMNS
 from storage.schema import (
     alerts,
-    api_keys,
     events,
     lanes,
     meta,
     outbox,
-    refresh_tokens,
     states,
-    token_families,
     transitions,
 )
 from storage.sentences import insert_once, upsert
@@ -246,39 +243,6 @@ repeat_interrupted_in_lane = repeat_interrupted.where(_lane)
 edit_again_in_lane = edit_again.where(_lane)
 leave_interrupted_in_lane = leave_interrupted.where(_lane)
 
-# who may read: `used_ms` is written in the sentence that asks for it, so that of two that use a token at once one is late
-all_keys = select(api_keys).order_by(api_keys.c.created_ms, api_keys.c.key_id)
-add_key = insert_once(api_keys)
-revoke_keys = (
-    update(api_keys)
-    .where(
-        api_keys.c.revoked_ms.is_(None),
-        or_(api_keys.c.key_id == bindparam("the_key"), api_keys.c.name == bindparam("the_key")),
-    )
-    .values(revoked_ms=_now)
-)
-add_family = insert_once(token_families)
-one_family = select(token_families).where(token_families.c.family == bindparam("the_family"))
-revoke_family = (
-    update(token_families)
-    .where(token_families.c.family == bindparam("the_family"), token_families.c.revoked_ms.is_(None))
-    .values(revoked_ms=_now, revoked_reason=bindparam("the_reason"))
-)
-revoked_families = select(token_families.c.family, token_families.c.revoked_ms).where(
-    token_families.c.revoked_ms >= bindparam("since_ms")
-)
-add_refresh = insert_once(refresh_tokens)
-one_refresh = select(refresh_tokens).where(refresh_tokens.c.digest == bindparam("the_digest"))
-use_refresh = (
-    update(refresh_tokens)
-    .where(refresh_tokens.c.digest == bindparam("the_digest"), refresh_tokens.c.used_ms.is_(None))
-    .values(used_ms=_now)
-)
-forget_refresh = delete(refresh_tokens).where(refresh_tokens.c.expires_ms < _now)
-forget_families = delete(token_families).where(  # nothing of theirs is alive any more
-    ~select(refresh_tokens.c.digest).where(refresh_tokens.c.family == token_families.c.family).exists()
-)
-
 # looking at the outbox
 _shown = (
     select(outbox, alerts.c.rule_id, alerts.c.key.label("alert_key"))
@@ -398,7 +362,7 @@ old_events = delete(events).where(
     )
 )
 _still_needed = exists().where(  # the end is told to whoever was told the beginning, by changing that very message
-    outbox.c.status == SENT,
+    outbox.c.status.in_((SENT, MERGED, SUPPRESSED)),
     alerts.c.episode_id == outbox.c.episode_id,
     or_(alerts.c.is_firing, alerts.c.at_ms >= bindparam("before_ms")),
 )
