@@ -64,8 +64,10 @@ class _Snapshot:
                 ("events", "Events published"),
                 ("reconnects", "Connections after the first"),
                 ("unreadable", "Frames that could not be read"),
+                ("gaps", "Times an order book lost an update and had to begin anew"),
             )
         }
+        topics = GaugeMetricFamily("tocsin_feed_topics", "Topics that are subscribed now", labels=["feed"])
         now_ms = self._house.clock()
         for status in self._house.feeds.statuses:
             up.add_metric([status.name], float(status.state == "up"))
@@ -73,8 +75,10 @@ class _Snapshot:
                 age.add_metric([status.name], (now_ms - status.last_frame_ms) / 1000)
             for name, counter in counters.items():
                 counter.add_metric([status.name], getattr(status, name))
+            topics.add_metric([status.name], status.topics)
         yield up
         yield age
+        yield topics
         yield from counters.values()
 
     def _lanes(self) -> Iterator[Metric]:
