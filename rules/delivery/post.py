@@ -83,7 +83,8 @@ class Post:
         """All that people have said and that still counts. What ended since the last time lets others speak again."""
         out: list[Letter] = []
         heard = {silence.silence_id: silence for silence in silences if silence.is_active(now_ms)}
-        ended = [name for name in self._silences if name not in heard]
+        # also what ended while we were not running: then nothing but the mute itself is left of it
+        ended = [cause for cause in self._waiting if cause not in heard and cause not in self._sources]
         begun = [silence for name, silence in heard.items() if self._silences.get(name) != silence]
         self._silences = heard
         self._acks = {ack.episode_id: ack for ack in acknowledgements}
@@ -98,9 +99,8 @@ class Post:
         self.policy = policy
         self._sources = {name: one.alert for name, one in self._standings.items() if self._may_mute(one.alert)}
         out: list[Letter] = []
-        for cause in [cause for cause in self._waiting if cause in self._standings or cause not in self._silences]:
-            if cause != COOLDOWN and cause not in self._silences:
-                self._release(cause, now_ms, out)
+        for cause in [cause for cause in self._waiting if cause not in self._silences]:
+            self._release(cause, now_ms, out)
         return out
 
     # -- when a message leaves ----------------------------------------------------------------------------------------
