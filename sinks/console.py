@@ -6,10 +6,11 @@ from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 from rules.alerts import Change, Severity
-from sinks.base import Gone, Message, Receipt, Unreached
+from sinks.base import Busy, Gone, Message, Receipt, Unreached
 from sinks.fit import tidy
 from sinks.outcome import EditLost
 from sinks.pace import UNPACED, Pace
+from sinks.writer import StillWriting, Writer
 
 if TYPE_CHECKING:  # rich is loaded when the first sink is built, `check` never needs it
     from rich.console import Console
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # rich is loaded when the first sink is built, `check` never 
 _COLOURS = {Severity.INFO: "bold cyan", Severity.WARNING: "bold yellow", Severity.CRITICAL: "bold red"}
 _OVER = "bold green"
 _INDENT = "    "
+STUCK_S = 5.0  # between two looks at a terminal that takes nothing
 
 
 class ConsoleSink:
@@ -30,6 +32,7 @@ class ConsoleSink:
         from rich.console import Console
 
         self.name = name
+        self._writer = Writer(f"console {name}")
         self._console = console if isinstance(console, Console) else Console(file=console)
         # a console of our own draws, and we write: rich would end the whole process when nobody reads any more
         self._pen = Console(
@@ -54,8 +57,10 @@ class ConsoleSink:
         try:
             file = self._console.file
             encoding = getattr(file, "encoding", None) or "utf-8"
-            file.write(drawn.get().encode(encoding, "replace").decode(encoding))  # an old terminal gets question marks
-            file.flush()
+            words = drawn.get().encode(encoding, "replace").decode(encoding)  # an old terminal gets question marks
+            await self._writer.write(file, words)
+        except StillWriting:
+            raise Busy(f"console ({self.name}): it has not taken the message before", retry_after_s=STUCK_S) from None
         except BrokenPipeError:
             raise Gone(f"console ({self.name}): nobody reads it any more") from None
         except (OSError, ValueError) as exc:  # ValueError: the stream was closed
@@ -63,7 +68,8 @@ class ConsoleSink:
         return Receipt()
 
     async def aclose(self) -> None:
-        """The stream is not ours."""
+        """The stream is not ours; the thread that writes to it is."""
+        self._writer.close()
 
 
 def _text(message: Message) -> Text:

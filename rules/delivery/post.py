@@ -182,6 +182,8 @@ class Post:
             self._release(alert.episode_id, now_ms, out)
         elif not alert.is_momentary:
             self._remember(standing)
+            if alert.episode_id not in self._sources:  # it has eased to what keeps nobody quiet
+                self._release(alert.episode_id, now_ms, out)
 
     def _tell(
         self, sink: SinkPolicy, standing: Standing, transition: Transition, now_ms: int, out: list[Letter]

@@ -1,5 +1,6 @@
 """The terminal's look, golden."""
 
+import asyncio
 import io
 import os
 
@@ -7,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from rules.alerts import Severity
-from sinks.base import Gone, Message, Unreached
+from sinks.base import Busy, Gone, Message, Unreached
 from sinks.console import ConsoleSink
 from sinks.outcome import EditLost
 from tests.sinks.samples import CLEARED, HOSTILE, WARNING
@@ -69,6 +70,25 @@ async def test_a_closed_stream_is_trouble() -> None:
 
     with pytest.raises(Unreached):
         await ConsoleSink("console", stream).deliver(WARNING)
+
+
+async def test_a_terminal_that_is_stopped_stops_nobody_else() -> None:
+    """The loop goes on, nothing piles up, and what was given arrives when somebody reads again."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, True)
+    large = Message(headline="x" * 200_000)  # more than a pipe holds
+    with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "w") as stream:
+        sink = ConsoleSink("console", stream)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await sink.deliver(large)
+        with pytest.raises(Busy) as busy:
+            await sink.deliver(WARNING)
+        seen = await asyncio.to_thread(reader.read, 200_001)
+        await sink.aclose()
+
+    assert 5.0 == busy.value.retry_after_s
+    assert b"x" * 200_000 + b"\n" == seen
 
 
 async def test_a_reader_who_left_is_gone() -> None:
