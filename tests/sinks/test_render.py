@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from rules.alerts import Alert, Change, Severity
+from rules.delivery.letters import Form, Member
 from rules.sentences import Sentences
 from sinks.base import Message, Moment, Notice
 from sinks.render import render
@@ -183,3 +184,45 @@ def test_the_kinds_own_words_are_the_default() -> None:
         "WARNING  binance BTC-USDT-PERP: longs pay shorts 0.0812% per 8 h (limit 0.05%)"
         == render(notice, ALERT.at_ms).headline
     )
+
+
+def many(form: Form, *alerts: Alert, change: Change | None = Change.FIRED, now_ms: int = NOON + 60_000) -> Message:
+    members = tuple(Member(alert, (Change.FIRED,), alert.started_ms) for alert in alerts)
+    notice = Notice(key="ab12cd34", form=form, change=change, members=members, created_ms=NOON + 60_000, due_ms=now_ms)
+    return render(notice, now_ms, say=lambda alert, _: Sentences(f"{alert.key['venue']} {alert.value:g}"))
+
+
+def test_a_summary_counts_adds_up_and_names_the_largest() -> None:
+    """Count, total, where; three of them; the rest is a number."""
+    orders = [
+        replace(ALERT, rule_id="whale", kind="liquidation", key={"venue": venue, "symbol": "BTC-USDT-PERP"}, value=size)
+        for venue, size in (("okx", 4e6), ("bybit", 3e6), ("okx", 2e6), ("binance", 1e6), ("binance", 5e5))
+    ]
+
+    assert Message(
+        headline="WARNING  5 liquidation alerts: BTC-USDT-PERP, $10.5m, okx, bybit, binance",
+        lines=("okx 4e+06", "bybit 3e+06", "okx 2e+06", "and 2 more"),
+        footer="rules whale · 2026-09-21 12:01:00Z",
+        change=Change.FIRED,
+    ) == many(Form.SUMMARY, *orders)
+
+
+def test_a_digest_says_what_has_become_of_each() -> None:
+    """The worst first; a long one is cut to what can be read, and says where the rest is."""
+    message = many(Form.DIGEST, ALERT, CALM, change=None, now_ms=NOON + 600_000)
+    long = many(Form.DIGEST, *[ALERT] * 50, change=None)
+
+    assert "Kept back: 2 messages about 2 alerts, 1 still firing" == message.headline
+    assert (
+        "WARNING 12:01:00Z  binance 0.000812 (still firing)",
+        "WARNING 12:01:00Z  binance 0.000812 (cleared 12:03:05Z)",
+    ) == message.lines
+    assert (41, "and 10 more; all of them: tocsin outbox --all") == (len(long.lines), long.lines[-1])
+
+
+def test_told_again_says_that_it_still_fires() -> None:
+    """And since when."""
+    message = said(Change.STILL, now_ms=NOON + 3_660_000, created_ms=NOON + 3_660_000)
+
+    assert message.headline.startswith("STILL WARNING  binance")
+    assert "since 12:01:00Z, peak 0.0975% per 8 h" in message.lines

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from sinks import address
 from sinks.base import Busy, Gone, Message, Uncertain, Undeliverable, Unreached
@@ -248,3 +249,14 @@ async def test_a_message_of_any_length_is_taken(chat: Slack, hook: SlackWebhookS
     await hook.deliver(Message(headline="😀<&" * 2_000, lines=("<😀&>" * 3_000,) * 3, footer="rule r " * 900))
 
     assert 1 == len(chat.requests) == len(chat.shown)
+
+
+async def test_what_speaks_again_is_in_the_thread_and_in_the_channel(chat: Slack, bot: SlackBotSink) -> None:
+    """A thread alone makes no sound."""
+    first = await bot.deliver(WARNING)
+    await bot.deliver(replace(WARNING, replies=first.message_id))
+
+    assert first.message_id is not None
+    assert [(None, None), (first.message_id.partition("/")[2], True)] == [
+        (seen.body.get("thread_ts"), seen.body.get("reply_broadcast")) for seen in chat.requests
+    ]

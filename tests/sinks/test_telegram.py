@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rules.alerts import Change, Severity
 from sinks import address
@@ -246,3 +247,17 @@ async def test_a_message_of_any_length_is_taken(chat: Telegram, sink: TelegramSi
     await sink.deliver(Message(headline="😀<&" * 2_000, lines=("<😀&>" * 3_000,) * 3, footer="rule r " * 900))
 
     assert 1 == len(chat.requests) == len(chat.shown)
+
+
+async def test_what_speaks_again_is_a_reply_and_silent_if_told_so(chat: Telegram, sink: TelegramSink) -> None:
+    """To the first message, if that stands in this chat; and it arrives though that was deleted."""
+    first = await sink.deliver(WARNING)
+    await sink.deliver(replace(WARNING, replies=first.message_id, is_silent=True))
+    await sink.deliver(replace(WARNING, replies="-999/7", is_silent=False))
+
+    assert first.message_id is not None
+    number = int(first.message_id.partition("/")[2])
+    assert [None, {"message_id": number, "allow_sending_without_reply": True}, None] == [
+        seen.body.get("reply_parameters") for seen in chat.requests
+    ]
+    assert [False, True, False] == [seen.body["disable_notification"] for seen in chat.requests]
