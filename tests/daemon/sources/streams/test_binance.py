@@ -254,12 +254,13 @@ async def test_a_slow_house_holds_the_venue_back_and_loses_nothing() -> None:
 
     timing = replace(QUICK, silence_s=0.05, ping_every_s=0.01, moves_within_s=0.05)
     count = 3_000
+    texts = [frames(mark(at_ms=NOW + n))[0] for n in range(count)]  # before: writing them takes as long as the patience
     async with Venue(answer) as venue, rest(LISTED) as host, house(MARKS) as home:
         home.context.publish = slowly
         feed = market(venue, host, home, timing)
         async with supervised(feed):
             await until(lambda: venue.heard != [] and topics(venue) != [])
-            sending = asyncio.create_task(venue.send(*[frames(mark(at_ms=NOW + n))[0] for n in range(count)]))
+            sending = asyncio.create_task(venue.send(*texts))
             await until(lambda: feed.status.frames >= 2)
             read, began = feed.status.frames, asyncio.get_running_loop().time()
             await until(lambda: asyncio.get_running_loop().time() > began + 4 * 0.05)
