@@ -79,6 +79,23 @@ async def test_contracts_come_first_and_the_rest_is_asked_for_when_they_are_know
             assert [event.quantity for event in home.facts if isinstance(event, Liquidation)] == [0.5]
 
 
+async def test_wishes_that_change_ask_for_the_difference_and_keep_the_contracts() -> None:
+    """The plan comes from what this connection has learnt, so the instruments are not asked for again."""
+    mark_wish, liquidation_wish = (MarkPrice, None, Selection.of([BTC])), (Liquidation, None, Selection.of([BTC]))
+    wanted = Wanted([mark_wish])
+    async with Venue(answering()) as venue, house(wanted) as home:
+        feed = market(venue, home)
+        async with supervised(feed):
+            await until(lambda: feed.status.topics == 2)
+            wanted.revise([liquidation_wish])
+            await until(lambda: len(topics(venue)) == 4 and feed.status.topics == 2)
+            await venue.send(*frames(mark(), liquidation()))
+            await until(lambda: home.facts != [])
+
+            assert [INSTRUMENTS, wire.mark_topic(BTC), wire.mark_topic(BTC), wire.liquidation_topic()] == topics(venue)
+            assert ([Liquidation], 1, []) == ([type(one) for one in home.facts], len(venue.connections), home.health)
+
+
 async def test_liquidations_of_other_coins_do_not_pass() -> None:
     """The channel brings all swaps whatever we ask for; an exact name separates BTC-USDT from BTC-USD."""
     wanted = Wanted([(Liquidation, None, Selection.of(["BTC-USD-PERP"]))])
