@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 FORGET_EVERY_S = 3_600.0
 EXPIRE_EVERY_S = 60.0
-FOLLOW_S = 0.1
+FOLLOW_S = 0.02  # streams wait for more wishes themselves
 DRAIN_S = 20.0  # for what came in before: a database that takes nothing must not keep us for ever
 WARM_MAX_MS = 86_400_000
 HOLD_FIRST_S, HOLD_MAX_S = 0.5, 15.0  # between two tries of a database that cannot take a reload
