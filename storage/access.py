@@ -12,6 +12,7 @@ from storage.sentences import insert_once
 from storage.statements import one_meta
 
 SERVER_SECRET = "server_secret"
+READ, ACT = "read", "act"  # what a key is good for; who may act may read
 EXPIRED_KEPT_MS = 7 * 86_400_000  # so long a client still learns that its token is old, and not that it is none
 keep_secret = insert_once(meta)
 
@@ -24,6 +25,12 @@ class ApiKey(msgspec.Struct, frozen=True):
     digest: str
     created_ms: int
     revoked_ms: int | None
+    scope: str = READ
+
+    @property
+    def may_act(self) -> bool:
+        """Whether it is good for more than reading."""
+        return self.scope == ACT
 
 
 class Family(msgspec.Struct, frozen=True):
@@ -51,11 +58,11 @@ class Access:
         """All keys, also the revoked ones, oldest first."""
         async with self._database.reader() as connection:
             rows = (await connection.execute(say.all_keys)).all()
-        return [ApiKey(row.key_id, row.name, row.digest, row.created_ms, row.revoked_ms) for row in rows]
+        return [ApiKey(row.key_id, row.name, row.digest, row.created_ms, row.revoked_ms, row.scope) for row in rows]
 
-    async def add_key(self, key_id: str, name: str, digest: str, now_ms: int) -> None:
-        """Remember a new key."""
-        values = {"key_id": key_id, "name": name, "digest": digest, "created_ms": now_ms}
+    async def add_key(self, key_id: str, name: str, digest: str, now_ms: int, *, scope: str = READ) -> None:
+        """Remember a new key; `scope` is READ or ACT."""
+        values = {"key_id": key_id, "name": name, "digest": digest, "created_ms": now_ms, "scope": scope}
         async with self._database.writer() as connection:
             await connection.execute(say.add_key, [values])
 

@@ -178,6 +178,7 @@ api_keys = Table(  # who may read, beyond this machine
     Column("digest", Text, unique=True, nullable=False),  # HMAC of the key; the key itself is nowhere
     Column("created_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
+    Column("scope", Text, nullable=False, server_default="read"),  # or act
 )
 
 token_families = Table(  # one login: all refresh tokens that came from it
