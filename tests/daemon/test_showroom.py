@@ -17,7 +17,7 @@ async def test_a_full_mailbox_is_folded_in_one_turn() -> None:
     for number in range(BATCHES_MAX):
         await mailbox.put([liquidation(number)])
     async with Hub([], Limits(), clock=lambda: 0) as hub:
-        folding = asyncio.create_task(Showroom(views, hub, cast(Any, None)).run(mailbox), name="views")
+        folding = asyncio.create_task(Showroom(views, hub, cast(Any, None), cast(Any, None)).run(mailbox), name="views")
         await asyncio.sleep(0)
         folded = views.liquidations.version
         folding.cancel()

@@ -147,7 +147,7 @@ async def test_check_answers_with_its_exit_code(tmp_path: Path) -> None:
     wrong_code, mistakes, _ = await answer("check", wrong)
 
     assert (0, 2) == (right_code, wrong_code)
-    assert "rules.example.yaml: right. 7 rules, told to console\n" in right
+    assert "rules.example.yaml: right. 13 rules, told to console, 14 tests passed\n" in right
     places = [line.removeprefix(f"{wrong}:").split(": ")[:2] for line in mistakes.splitlines()]
     assert [["2:19", "rules.0.type"], ["3:42", "rules.1.at_least"], ["4:1", "sinkz"]] == sorted(places)
 

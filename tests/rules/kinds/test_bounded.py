@@ -87,7 +87,7 @@ def test_a_mood_is_said_with_its_word() -> None:
 
 
 def test_both_are_described_in_a_sentence() -> None:
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"id": "a", **RATIO, "venues": "binance", "above": 3, "clear": 2.5},
         {"id": "b", "type": "fear_greed", "levels": {"info": 20, "warning": 10}},
     ]

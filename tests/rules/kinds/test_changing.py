@@ -110,7 +110,7 @@ def test_it_is_said_with_direction_window_and_limit() -> None:
 
 
 def test_it_is_described_in_a_sentence() -> None:
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"id": "a", **RIGHT, "venues": "okx", "direction": "down"},
         {"id": "b", "type": "open_interest_change", "window": "15m", "levels": {"warning": "5%", "critical": "10%"}},
         {"id": "c", "type": "insurance_fund_change", "window": "1d", "above": "2%", "clear": "1%"},
