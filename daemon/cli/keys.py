@@ -1,4 +1,4 @@
-"""`tocsin keys`: who may read from other machines."""
+"""`tocsin keys`: who may read from other machines, and who may act."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -34,19 +34,23 @@ def keys() -> None:
 
 @keys.command("create")
 @click.argument("name", callback=_name)
+@click.option(
+    "--act", "may_act", is_flag=True, help="Also for acting: silences, acknowledgements. Else for reading only."
+)
 @config_option
-def create(name: str, files: tuple[Path, ...]) -> None:
+def create(name: str, may_act: bool, files: tuple[Path, ...]) -> None:
     """Make a key for NAME. It is shown once: the database holds only a digest of it."""
     config = loaded(files)
 
     async def work(access: "Access") -> str:
         from daemon.clock import wall_ms
         from daemon.server.auth import make_key, secret_of
+        from storage.access import ACT, READ
 
         configured = config.server.secret
         secret = await secret_of(access, configured.get_secret_value() if configured is not None else None)
         key, key_id, digest = make_key(secret)
-        await access.add_key(key_id, name, digest, wall_ms())
+        await access.add_key(key_id, name, digest, wall_ms(), scope=ACT if may_act else READ)
         return key
 
     key = asyncio.run(_with_access(config, work, create=True))
@@ -59,12 +63,13 @@ def create(name: str, files: tuple[Path, ...]) -> None:
 @keys.command("list")
 @config_option
 def listed(files: tuple[Path, ...]) -> None:
-    """All keys by id and name, also those that were revoked."""
+    """All keys by id and name, what each is good for, also those that were revoked."""
     from datetime import UTC, datetime
 
     for key in asyncio.run(_with_access(loaded(files), lambda access: access.keys())):
         made = f"{datetime.fromtimestamp(key.created_ms / 1000, UTC):%F %R} UTC"
-        click.echo(f"{key.key_id}  {key.name}  made {made}{'' if key.revoked_ms is None else '  revoked'}")
+        scope = "reads and acts" if key.may_act else "reads"
+        click.echo(f"{key.key_id}  {key.name}  made {made}  {scope}{'' if key.revoked_ms is None else '  revoked'}")
 
 
 @keys.command("revoke")

@@ -12,6 +12,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import jwt
@@ -57,11 +58,16 @@ class Refused(Exception):
 
 
 class Pass(msgspec.Struct, frozen=True):
-    """Who this is; `login` if cookies said so. `cookies` are to be set in the answer (name -> value, seconds to live)."""
+    """Who this is; `login` if cookies said so. `cookies` are to be set in the answer (name -> value, seconds to live).
+
+    `name` is the key's, for the record of who did something; `may_act`: it is good for more than reading.
+    """
 
     key_id: str
     login: str | None = None
     cookies: dict[str, tuple[str, int]] = {}
+    name: str = ""
+    may_act: bool = False
 
 
 class Gate:
@@ -136,7 +142,7 @@ class Gate:
     async def check(self, headers: Mapping[str, str], cookies: Mapping[str, str], *, host: str) -> Pass:
         """Who this is, by key or by cookies. Raises Refused; `host` is where the client thinks it is (its own origin)."""
         if (shown := headers.get(KEY_HEADER)) is not None:
-            return Pass(self._key(shown).key_id)
+            return self._pass(self._key(shown).key_id)
         access, refresh = cookies.get(ACCESS_COOKIE), cookies.get(REFRESH_COOKIE)
         if access is None and refresh is None:
             raise Refused(Reason.MISSING)
@@ -158,7 +164,7 @@ class Gate:
         now_ms = self._clock()
         expires_ms = now_ms + 1_000 * REFRESH_LIFE_S
         await self._access.begin(family, key.key_id, self._digest(refresh), now_ms, expires_ms)
-        return Pass(key.key_id, family, self._cookies(key.key_id, family, refresh))
+        return self._pass(key.key_id, family, self._cookies(key.key_id, family, refresh))
 
     async def refresh(self, token: str | None, *, origin: str | None, host: str) -> Pass:
         """New cookies for the refresh token; a token that comes twice ends its login."""
@@ -191,6 +197,13 @@ class Gate:
             raise Refused(Reason.REVOKED)
         return key
 
+    def _pass(
+        self, key_id: str, login: str | None = None, cookies: Mapping[str, tuple[str, int]] = MappingProxyType({})
+    ) -> Pass:
+        """Of a valid key; a login is good for what its key is good for now."""
+        key = self._by_id[key_id]
+        return Pass(key_id, login, dict(cookies), key.name, key.may_act)
+
     def _is_valid(self, key_id: str) -> bool:
         key = self._by_id.get(key_id)
         return key is not None and key.revoked_ms is None
@@ -221,7 +234,7 @@ class Gate:
             raise Refused(Reason.INVALID)
         if family in self._ended or not self._is_valid(key_id):
             raise Refused(Reason.REVOKED)
-        return Pass(key_id, family)
+        return self._pass(key_id, family)
 
     async def _renew(self, old: str, *, grace_ms: int) -> Pass:
         fresh = secrets.token_urlsafe(32)
@@ -237,7 +250,7 @@ class Gate:
         if not self._is_valid(family.key_id):
             raise Refused(Reason.REVOKED)
         cookies = self._cookies(family.key_id, family.family, None if why else fresh)
-        return Pass(family.key_id, family.family, cookies)
+        return self._pass(family.key_id, family.family, cookies)
 
     def _cookies(self, key_id: str, family: str, refresh: str | None) -> dict[str, tuple[str, int]]:
         now_s = self._clock() // 1_000
