@@ -42,17 +42,30 @@ class Poller(Feed):
         super().__init__(name=name, venue=venue, context=context, sieve=sieve, carries=carries)
         self._every_s, self._ask, self._first_s, self._again_s = every_ms / 1000, ask, first_s, again_s
         self._asking = asyncio.Lock()  # the question before may still be open when it is asked out of turn
+        self._open: set[asyncio.Task[None]] = set()  # questions on their way
 
     async def _work(self) -> None:
+        try:
+            await self._ask_for_ever()
+        finally:
+            for question in tuple(self._open):  # nobody listens to its answer any more
+                question.cancel()
+
+    async def _ask_for_ever(self) -> None:
         trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def poll() -> None:
+            question = asyncio.current_task()
+            assert question is not None, "the timetable runs each in a task of its own"
+            self._open.add(question)
             try:
                 async with self._asking:
                     await self._poll()
             except Exception as exc:  # noqa: BLE001 - handed to the one who runs this feed, who raises it
                 if not trouble.done():
                     trouble.set_exception(exc)
+            finally:
+                self._open.discard(question)
 
         again_s = SOON_S  # nothing was asked yet, so the first may be soon
         while not trouble.done():
