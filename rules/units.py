@@ -65,7 +65,7 @@ def _bare(text: str | float) -> float | None:
         return None
     try:
         number = float(text)
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if isfinite(number) else None
 
