@@ -3,6 +3,7 @@
 import msgspec
 
 from storage import statements as say
+from storage.buttons import old_buttons
 from storage.database import Database
 from storage.notices import DEAD, EXPIRED, MERGED, SENT, SUPPRESSED
 from storage.silences import old_acknowledgements, old_silences
@@ -52,10 +53,11 @@ async def _remove_messages(database: Database, statuses: tuple[str, ...], before
 
 
 async def _remove_acts(database: Database, before_ms: int) -> None:
-    """Silences that ended, and acknowledgements of what is over: few enough for one sentence."""
+    """Silences that ended, acknowledgements of what is over, expired buttons: few enough for one sentence each."""
     async with database.writer() as connection:
         await connection.execute(old_silences, {"before_ms": before_ms})
         await connection.execute(old_acknowledgements, {"before_ms": before_ms})
+        await connection.execute(old_buttons, {"before_ms": before_ms})
 
 
 async def _remove_episodes(database: Database, before_ms: int, chunk: int) -> int:

@@ -170,6 +170,32 @@ acknowledgements = Table(  # who has seen an alert; the first to say so
     Column("at_ms", BigInteger, nullable=False),
 )
 
+buttons = Table(  # under the messages about alerts: each message's give one result
+    "buttons",
+    metadata,
+    Column("token", Text, primary_key=True),  # what a press brings back
+    Column("key", Text, unique=True, nullable=False),  # of the outbox row: sent again, a message has the same buttons
+    Column("lane", Text, nullable=False),
+    Column("episode_id", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("press", Text),  # the chat's name of the press that counts, which is the first
+    Column("action", Text),
+    Column("who", Text),
+    Column("pressed_ms", BigInteger),
+    Index(None, "episode_id", "lane"),
+    Index(None, "expires_ms"),
+)
+
+bots = Table(  # who listens to a bot, and how far
+    "bots",
+    metadata,
+    Column("bot", Text, primary_key=True),  # a hash of its token
+    Column("holder", Text, nullable=False),  # which process
+    Column("until_ms", BigInteger, nullable=False),
+    Column("next_update", BigInteger, nullable=False),  # the first that is not dealt with
+)
+
 api_keys = Table(  # who may read, beyond this machine
     "api_keys",
     metadata,
