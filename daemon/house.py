@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from typing import Any, Self
@@ -20,9 +20,11 @@ from daemon.ear import Ear
 from daemon.feeds import Feeds
 from daemon.keeping import Keeping
 from daemon.recorder import Recorder
+from daemon.server.api.changes import Changes
 from daemon.server.auth import Gate
 from daemon.server.serve import Server
-from daemon.showroom import Showroom, opened
+from daemon.server.topics import Hub
+from daemon.showroom import Showroom, limits, opened
 from daemon.sources.sieve import REMEMBER_MS
 from daemon.sources.timetable import Timetable
 from daemon.trial.rehearsal import rehearse
@@ -75,6 +77,8 @@ class House:
         self.ear: Ear
         self._alive: Alive
         self.feeds: Feeds
+        self.hub: Hub
+        self.changes: Changes | None = None
         self.server: Server
         self._wished = asyncio.Event()
         self.demand = Demand(self._wished.set)
@@ -117,7 +121,7 @@ class House:
             keeping=house._keeping,
             post=house.post,
             clock=clock,
-            ring=house._desk.ring,
+            ring=house._ring,
         )
         house.ear = Ear(house.silences, house.recorder, clock)
         house._alive = Alive(
@@ -141,6 +145,10 @@ class House:
         if config.server.tables:
             house.showroom = await stack.enter_async_context(opened(config, http, clock, house.demand.want))
             await house.showroom.remember(house.database, clock())
+            house.hub = house.showroom.hub
+        else:
+            house.hub = await stack.enter_async_context(Hub((), limits(config), clock))
+        house.changes = Changes(house.database, house.hub, clock)
         if config.server.is_guarded:
             secret = config.server.secret.get_secret_value() if config.server.secret is not None else None
             origins = frozenset(config.server.origins)
@@ -232,6 +240,8 @@ class House:
             group.create_task(self.ear.listen(), name="silences"),
             group.create_task(self._alive.run(), name="signs of life"),
         ]
+        if self.changes is not None:
+            tasks.append(group.create_task(self.changes.run(), name="changes of alerts"))
         if self.showroom is not None and self._shown is not None:
             tasks.append(group.create_task(self.showroom.run(self._shown), name="views"))
         if self.showroom is not None and self._told is not None:
@@ -241,8 +251,13 @@ class House:
         return tasks
 
     def _show_out(self, key_or_login: str) -> None:
-        if self.showroom is not None:
-            self.showroom.hub.dismiss(key_or_login)
+        self.hub.dismiss(key_or_login)
+
+    def _ring(self, sinks: Iterable[str]) -> None:
+        """Something was written down: wake the lanes, and whoever listens to alerts."""
+        self._desk.ring(sinks)
+        if self.changes is not None:
+            self.changes.moved(self.recorder.transitions_seen)
 
     def _wishes(self) -> frozenset[Wish]:
         """What the rules, the tables and connected clients want to hear."""

@@ -3,6 +3,7 @@
 Written by the command line, by chats and over HTTP; the daemon reads it again every second.
 """
 
+from collections.abc import Collection
 from secrets import token_hex
 from typing import Any
 
@@ -37,6 +38,9 @@ end_silence = (
 old_silences = delete(silences).where(func.coalesce(silences.c.ended_ms, silences.c.until_ms) < bindparam("before_ms"))
 add_acknowledgement = insert_once(acknowledgements, "episode_id")
 one_acknowledgement = select(acknowledgements).where(acknowledgements.c.episode_id == bindparam("the_episode"))
+named_acknowledgements = select(acknowledgements).where(
+    acknowledgements.c.episode_id.in_(bindparam("the_episodes", expanding=True))
+)
 renew_acknowledgement = (  # what got worse since can be seen anew
     update(acknowledgements)
     .where(acknowledgements.c.episode_id == bindparam("the_episode"), acknowledgements.c.at_ms < bindparam("worse_ms"))
@@ -122,19 +126,25 @@ class Silences:
                 renewed = {"the_episode": episode_id, "worse_ms": worse_ms, "the_who": who, "now_ms": now_ms}
                 is_first = (await connection.execute(renew_acknowledgement, renewed)).rowcount > 0
             row = (await connection.execute(one_acknowledgement, {"the_episode": episode_id})).one()
-        return Acknowledgement(episode_id=row.episode_id, who=row.who, at_ms=row.at_ms), is_first
+        return _seen(row), is_first
 
     async def acknowledgement(self, episode_id: str) -> Acknowledgement | None:
         """Who has seen this alert."""
         async with self._database.reader() as connection:
             row = (await connection.execute(one_acknowledgement, {"the_episode": episode_id})).first()
-        return None if row is None else Acknowledgement(episode_id=row.episode_id, who=row.who, at_ms=row.at_ms)
+        return None if row is None else _seen(row)
+
+    async def acknowledgements(self, episode_ids: Collection[str]) -> dict[str, Acknowledgement]:
+        """Who has seen these alerts; those that nobody has seen are missing."""
+        async with self._database.reader() as connection:
+            rows = (await connection.execute(named_acknowledgements, {"the_episodes": list(episode_ids)})).all()
+        return {row.episode_id: _seen(row) for row in rows}
 
     async def acknowledged(self) -> list[Acknowledgement]:
         """Of the alerts that are firing."""
         async with self._database.reader() as connection:
             rows = (await connection.execute(running_acknowledgements)).all()
-        return [Acknowledgement(episode_id=row.episode_id, who=row.who, at_ms=row.at_ms) for row in rows]
+        return [_seen(row) for row in rows]
 
 
 async def lift(connection: AsyncConnection, silence_id: str, author: str, now_ms: int) -> bool:
@@ -156,6 +166,10 @@ def to_silence(row: Row[Any]) -> Silence:
         ended_ms=row.ended_ms,
         ended_by=row.ended_by,
     )
+
+
+def _seen(row: Row[Any]) -> Acknowledgement:
+    return Acknowledgement(episode_id=row.episode_id, who=row.who, at_ms=row.at_ms)
 
 
 def _row(silence: Silence) -> dict[str, Any]:

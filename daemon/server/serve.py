@@ -10,7 +10,7 @@ from aiohttp import web
 
 from daemon.config.model import ServerConfig
 from daemon.server.access import give_cookies, guard, key_of, login_of, routes
-from daemon.server.api import RESOURCES
+from daemon.server.api import RESOURCES, watching
 from daemon.server.api import serve as api
 from daemon.server.client import converse
 from daemon.server.dialects.serve import KEY_HEADERS
@@ -46,6 +46,8 @@ class Server:
             [web.get("/healthz", self._health), web.get("/metrics", self._metrics), web.get("/", self._page)]
         )
         app.add_routes(api.routes(house, config, RESOURCES))
+        assert house.changes is not None, "opened before anybody can listen"
+        app.router.add_get(watching.PATH, api.guarded(config, watching.watching(house.changes)))
         if house.gate is not None:
             app.add_routes(routes(house.gate))
             app.on_response_prepare.append(give_cookies)
@@ -84,7 +86,7 @@ class Server:
     ) -> None:
         if self._house.showroom is not None:
             self._house.showroom.dialects.coinlocally.shut()
-            await self._house.showroom.hub.stop()  # first: clients are told goodbye while their sockets are there
+        await self._house.hub.stop()  # first: clients are told goodbye while their sockets are there
         if self._socket is not None:
             self._socket.close()
         await self._runner.cleanup()

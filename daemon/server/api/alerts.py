@@ -4,14 +4,22 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from daemon.server.api.resource import Asked, Limit, Request, Resource, Severities, Told, Trouble
-from rules.alerts import Alert, Severity
+from daemon.server.api.resource import Asked, Limit, Request, Resource, Scope, Severities, Told, Trouble
+from rules.alerts import Alert, Change, Severity
+from rules.delivery import Acknowledgement
 from rules.kinds import say
 from storage.episodes import alert_of, query_alerts, query_changes
 from storage.log import LoggedTransition
 
 if TYPE_CHECKING:
     from daemon.house import House
+
+
+class AcknowledgedAnswer(Told):
+    """Who has seen an alert; it is not repeated, but what gets worse is still told."""
+
+    who: str
+    at_ms: int
 
 
 class AlertAnswer(Told):
@@ -39,6 +47,8 @@ class AlertAnswer(Told):
     ended_at_ms: int | None
     sequence: int
     """how many changes it has had"""
+    acknowledged: AcknowledgedAnswer | None
+    """who has seen it, if anybody said so"""
 
 
 class ChangeAnswer(Told):
@@ -90,7 +100,19 @@ class OneAlertAnswer(Told):
     changes: list[ChangeAnswer]
 
 
-def answer_of(alert: Alert, now_ms: int) -> AlertAnswer:
+class AcknowledgeAsked(Told):
+    """Nothing is needed: who says it is known."""
+
+
+class AcknowledgedAlertAnswer(Told):
+    """The alert, and who has seen it first."""
+
+    alert: AlertAnswer
+    is_new: bool
+    """false: it was acknowledged before, and stays as it was"""
+
+
+def answer_of(alert: Alert, seen: Acknowledgement | None, now_ms: int) -> AlertAnswer:
     """The alert as it is told over HTTP."""
     sentences = say(alert, now_ms)
     return AlertAnswer(
@@ -109,6 +131,7 @@ def answer_of(alert: Alert, now_ms: int) -> AlertAnswer:
         at_ms=alert.at_ms,
         ended_at_ms=alert.ended_ms,
         sequence=alert.sequence,
+        acknowledged=None if seen is None else AcknowledgedAnswer(who=seen.who, at_ms=seen.at_ms),
     )
 
 
@@ -145,21 +168,38 @@ async def _alerts(house: "House", request: Request) -> AlertsAnswer:
         since_ms=asked.since_ms,
         limit=asked.limit,
     )
+    seen = await house.silences.acknowledgements([alert.episode_id for alert in found])
     now_ms = house.clock()
-    return AlertsAnswer(alerts=[answer_of(alert, now_ms) for alert in found])
+    return AlertsAnswer(alerts=[answer_of(alert, seen.get(alert.episode_id), now_ms) for alert in found])
 
 
 async def _one(house: "House", request: Request) -> OneAlertAnswer:
+    alert = await _found(house, request)
+    seen = await house.silences.acknowledgement(alert.episode_id)
+    changes = await query_changes(house.database, episode_id=alert.episode_id)
+    answer = answer_of(alert, seen, house.clock())
+    return OneAlertAnswer(alert=answer, changes=[change_of(change) for change in changes])
+
+
+async def _acknowledge(house: "House", request: Request) -> AcknowledgedAlertAnswer:
+    """The first to say so is remembered, until it gets worse: then it can be seen anew."""
+    alert = await _found(house, request)
+    seen, is_new = await house.silences.acknowledgement(alert.episode_id), False
+    if alert.is_firing:
+        changes = await query_changes(house.database, episode_id=alert.episode_id)
+        worse_ms = max((one.at_ms for one in changes if one.change == Change.ESCALATED), default=0)
+        seen, is_new = await house.silences.acknowledge(alert.episode_id, request.who, worse_ms=worse_ms)
+        house.ear.bell.set()
+    elif seen is None:
+        raise Trouble(409, "over", "this alert is over, there is nothing to acknowledge", "id")
+    return AcknowledgedAlertAnswer(alert=answer_of(alert, seen, house.clock()), is_new=is_new)
+
+
+async def _found(house: "House", request: Request) -> Alert:
     alert = await alert_of(house.database, request.path["id"])
     if alert is None:
-        raise no_alert()
-    changes = await query_changes(house.database, episode_id=alert.episode_id)
-    return OneAlertAnswer(alert=answer_of(alert, house.clock()), changes=[change_of(change) for change in changes])
-
-
-def no_alert() -> Trouble:
-    """What is told when an id names no episode."""
-    return Trouble(404, "not_found", "there is no alert of this id; GET /api/alerts lists them", "id")
+        raise Trouble(404, "not_found", "there is no alert of this id; GET /api/alerts lists them", "id")
+    return alert
 
 
 RESOURCES = (
@@ -177,5 +217,14 @@ RESOURCES = (
         summary="One alert with its history",
         answer=OneAlertAnswer,
         work=_one,
+    ),
+    Resource(
+        method="POST",
+        path="/api/alerts/{id}/ack",
+        summary="Say that you have seen an alert",
+        scope=Scope.ACT,
+        body=AcknowledgeAsked,
+        answer=AcknowledgedAlertAnswer,
+        work=_acknowledge,
     ),
 )

@@ -67,7 +67,7 @@ class Request:
     path: dict[str, str]
     query: Any  # of the resource's own `query`
     body: Any  # of the resource's own `body`; bytes where that is YAML; None for GET
-    who: str  # who acts, for the record: the key's id, or `operator`
+    who: str  # who acts, for the record: the key's name, or `operator`
 
 
 @dataclass(frozen=True, kw_only=True)

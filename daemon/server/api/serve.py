@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from daemon.config.model import ServerConfig, is_loopback
 from daemon.server.access import PASS, share
 from daemon.server.api import openapi
-from daemon.server.api.resource import Refusal, Request, Resource, Scope, Trouble
+from daemon.server.api.resource import Asked, Refusal, Request, Resource, Scope, Trouble
 from storage.trouble import StorageTrouble
 
 if TYPE_CHECKING:
@@ -34,20 +34,21 @@ def routes(house: "House", config: ServerConfig, resources: tuple[Resource, ...]
 
     paths = sorted({resource.path for resource in resources})
     return [
-        web.get(openapi.PATH, _guarded(config, described)),
-        *(web.route(one.method, one.path, _guarded(config, _serving(house, one))) for one in resources),
-        *(web.options(path, _guarded(config, _preflight)) for path in paths),
+        web.get(openapi.PATH, guarded(config, described)),
+        *(web.route(one.method, one.path, guarded(config, _serving(house, one))) for one in resources),
+        *(web.options(path, guarded(config, _preflight)) for path in paths),
     ]
 
 
 def _serving(house: "House", resource: Resource) -> Handler:
     async def serve(request: web.Request) -> web.Response:
         try:
+            who = _may(resource, request)  # first: who may not act learns that, whatever they sent
             asked = Request(
                 path=dict(request.match_info),
-                query=_query(resource, request),
+                query=query_of(resource.query, request),
                 body=await _body(resource, request),
-                who=_may(resource, request),
+                who=who,
             )
             answer = await resource.work(house, asked)
         except Trouble as exc:
@@ -59,7 +60,7 @@ def _serving(house: "House", resource: Resource) -> Handler:
     return serve
 
 
-def _guarded(config: ServerConfig, handler: Handler) -> Handler:
+def guarded(config: ServerConfig, handler: Handler) -> Handler:
     """Browsers ask on behalf of any page: only our own pages, and those the operator named, are answered.
 
     Where nobody is asked for a key, the name by which we are called must be this machine's own too: a page may give
@@ -99,15 +100,16 @@ def _may(resource: Resource, request: web.Request) -> str:
         raise Trouble(
             403, "read_only", "this key is good for reading; `tocsin keys create NAME --act` makes one that acts"
         )
-    return str(passed.key_id)
+    return str(passed.name)
 
 
-def _query(resource: Resource, request: web.Request) -> Any:
+def query_of(model: type[Asked], request: web.Request) -> Any:
+    """What was asked behind the question mark; Trouble for what is wrong with it."""
     given = request.query
     for name in given:
         if len(given.getall(name)) > 1:
             raise Trouble(400, "twice", f"{name[:60]} is given twice; once is enough", name[:60])
-    return _validated(resource.query, dict(given), "a parameter")
+    return _validated(model, dict(given), "a parameter")
 
 
 async def _body(resource: Resource, request: web.Request) -> Any:

@@ -1,23 +1,31 @@
 """What all dialects share: the door, the handshake, a way in with bounds, and rules about silence."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp import web
 
 from daemon.server.access import key_of, login_of
-from daemon.server.dialects.desk import Desk
 from daemon.server.goodbye import Goodbye
 from daemon.server.handshake import Socket, address_of, hold, not_let_in, shake_hands
 from daemon.server.inbound import Inbound
 from daemon.server.line import Line
+from daemon.server.topics import Hub
 
 BURST = 200
 """messages at once: a client makes all its subscriptions as soon as it is connected"""
 
 MESSAGE_SIZE = 65_536
 """bytes of a message, at least: one may subscribe to very many symbols"""
+
+
+class Room(Protocol):
+    """Where the clients of some paths are: a desk, or whoever else writes facts to them."""
+
+    hub: Hub
+    clients: Counter[str]  # by path
 
 
 class Talk(Protocol):
@@ -40,7 +48,7 @@ class Talk(Protocol):
 
 
 async def converse(
-    request: web.Request, desk: Desk, talk: Callable[[Line], Talk], *, turned_away: str | None = None
+    request: web.Request, desk: Room, talk: Callable[[Line], Talk], *, turned_away: str | None = None
 ) -> web.StreamResponse:
     """Serve one client of a dialect until it leaves. `turned_away`: the reason with which it is sent off at once."""
     hub, key = desk.hub, key_of(request)
@@ -63,7 +71,7 @@ async def converse(
 class _Conversation(Inbound):
     """Hands messages to the talk, one after the other."""
 
-    def __init__(self, ws: Socket, line: Line, desk: Desk, talk: Talk, message_size: int) -> None:
+    def __init__(self, ws: Socket, line: Line, desk: Room, talk: Talk, message_size: int) -> None:
         super().__init__(ws, line, desk.hub, burst=BURST, message_size=message_size)
         self._talk = talk
 
