@@ -15,12 +15,14 @@ class Wanted:
     def __init__(self, wishes: Iterable[tuple[type[Event], str | None, Selection]] = ()) -> None:
         """`wishes` are (event type, venue or None for any, instruments)."""
         self.version = 0  # another number, other wishes
-        self._selections = _joined(wishes)
+        wishes = list(wishes)
+        self._selections, self._names = _joined(wishes), _named(wishes)
         self._waiting: set[asyncio.Future[None]] = set()  # one for each feed that follows
 
     def revise(self, wishes: Iterable[tuple[type[Event], str | None, Selection]]) -> None:
         """These are wanted from now on, and no others."""
-        self._selections = _joined(wishes)
+        wishes = list(wishes)
+        self._selections, self._names = _joined(wishes), _named(wishes)
         self.version += 1
         for waiting in self._waiting:
             if not waiting.done():
@@ -46,6 +48,11 @@ class Wanted:
         here, anywhere = self._selections.get((kind, venue)), self._selections.get((kind, None))
         return here | anywhere if here is not None and anywhere is not None else here or anywhere
 
+    def names(self, kind: type[Event], *, venue: str) -> frozenset[str]:
+        """What somebody wants by its name, also where others want everything."""
+        nothing: frozenset[str] = frozenset()
+        return self._names.get((kind, venue), nothing) | self._names.get((kind, None), nothing)
+
     def is_everything(self, kind: type[Event]) -> bool:
         """Whether all events of this type are wanted, of any venue and instrument."""
         anywhere = self._selections.get((kind, None))
@@ -70,3 +77,13 @@ def _joined(wishes: Iterable[tuple[type[Event], str | None, Selection]]) -> Wish
         elif known is not None:
             known |= which.names
     return {what: Selection(None if some is None else frozenset(some)) for what, some in names.items()}
+
+
+def _named(
+    wishes: Iterable[tuple[type[Event], str | None, Selection]],
+) -> Mapping[tuple[type[Event], str | None], frozenset[str]]:
+    found: dict[tuple[type[Event], str | None], frozenset[str]] = {}
+    for kind, venue, which in wishes:
+        if which.names is not None:
+            found[kind, venue] = found.get((kind, venue), frozenset()) | which.names
+    return found

@@ -18,15 +18,6 @@ from daemon.wire.trouble import brief, check_name
 ALIASES = {"okex": "okx", "huobi": "htx"}
 """Amberdata's older names of exchanges, and ours"""
 
-_COIN_MARGINED = "_PERP"
-
-
-def _binance_name(symbol: str) -> str:
-    """BTC-USD-PERP -> BTCUSD_PERP, as the venue writes what is margined in coins."""
-    name = binance_symbols.from_symbol(symbol)
-    return name + _COIN_MARGINED if symbol.endswith("-USD-PERP") else name
-
-
 _SYMBOLS: Mapping[str, Callable[[str], str]] = {
     "binance": binance_symbols.to_symbol,
     "bybit": bybit_symbols.to_symbol,
@@ -38,7 +29,7 @@ _SYMBOLS: Mapping[str, Callable[[str], str]] = {
     "bitget": bitget_symbols.to_symbol,
 }
 _NAMES: Mapping[str, Callable[[str], str]] = {
-    "binance": _binance_name,
+    "binance": binance_symbols.from_symbol,
     "bybit": bybit_symbols.from_symbol,
     "okx": okx_contracts.from_symbol,
     "deribit": deribit.from_symbol,

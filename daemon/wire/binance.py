@@ -3,11 +3,13 @@
 Facts: one frame carries mark price and predicted funding; the funding interval is not in it (`intervals_h`, from
 /fapi/v1/fundingInfo, 8 h for symbols that are not listed there). A liquidation's `S` is the side of the forced order,
 so SELL closed a long; `z` is all that was filled (`l` only the last fill), `ap` its average price (`p` only the limit),
-`T` the time (`E` is about a second later). The all-market streams push COIN-M rows too (st=2): those are left out,
-because their quantities are contracts. Quote coins in `numbers.DOLLARS` count as US dollars in a notional.
+`T` the time (`E` is about a second later). Quote coins in `numbers.DOLLARS` count as US dollars in a notional.
+
+The all-market streams push COIN-M rows too (st=2), whose quantities are contracts of 100 or 10 dollars. Only those of
+`coin_margined` are read, and the others left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
@@ -18,7 +20,9 @@ from daemon.wire.binance_server import encode_combined as encode_combined
 from daemon.wire.binance_server import read_request as read_request
 from daemon.wire.binance_server import refuse as refuse
 from daemon.wire.binance_symbols import VENUE as VENUE
+from daemon.wire.binance_symbols import contract_usd
 from daemon.wire.binance_symbols import from_symbol as from_symbol
+from daemon.wire.binance_symbols import is_coin_margined as is_coin_margined
 from daemon.wire.binance_symbols import to_symbol as to_symbol
 from daemon.wire.binance_trading import (
     COIN_MARGINED,
@@ -109,10 +113,20 @@ _OURS = ("markPriceUpdate", "forceOrder", "trade", "bookTicker", "depthUpdate", 
 class Decoder:
     """Reads the frames of one connection, of either route."""
 
-    def __init__(self, intervals_h: dict[str, float] | None = None, marks: Marks | None = None) -> None:
-        """`marks` is written by the decoder of /market and read by that of /public."""
+    def __init__(
+        self,
+        intervals_h: dict[str, float] | None = None,
+        marks: Marks | None = None,
+        *,
+        coin_margined: Container[str] = (),
+    ) -> None:
+        """`marks` is written by the decoder of /market and read by that of /public.
+
+        `coin_margined` are the instruments of COIN-M that somebody wants; it is asked at every row, so it may change.
+        """
         self.intervals_h = intervals_h if intervals_h is not None else {}  # our symbol -> hours; others are 8
         self.marks = marks if marks is not None else {}
+        self._coin_margined = coin_margined
         self.left_out = 0  # rows skipped in arrays of which the rest could be read
         self.left_out_why = ""
 
@@ -139,7 +153,7 @@ class Decoder:
         return self._liquidation(row, received_ms)
 
     def _mark(self, row: _Mark, received_ms: int) -> tuple[Event, ...]:
-        if row.st == COIN_MARGINED:
+        if row.st == COIN_MARGINED and not self._is_wanted(row.s):
             return ()
         symbol = to_symbol(row.s)
         price = positive(row.p)
@@ -171,7 +185,8 @@ class Decoder:
 
     def _liquidation(self, row: _Force, received_ms: int) -> tuple[Event, ...]:
         order = row.o
-        if row.st == COIN_MARGINED or order.st == COIN_MARGINED:
+        in_contracts = COIN_MARGINED in (row.st, order.st)
+        if in_contracts and not self._is_wanted(order.s):
             return ()
         quantity = positive(order.z)
         if quantity is None:
@@ -183,6 +198,11 @@ class Decoder:
         if price is None:
             raise ValueError(f"a liquidation of {order.s} has no price")
         symbol = to_symbol(order.s)
+        if in_contracts:
+            notional_usd = quantity * contract_usd(symbol)
+            quantity = notional_usd / price
+        else:
+            notional_usd = quantity * price if is_in_dollars(symbol) else _no_dollars(symbol)
         return (
             Liquidation(
                 venue=VENUE,
@@ -191,11 +211,17 @@ class Decoder:
                 quantity=quantity,
                 price=price,
                 price_kind=kind,
-                notional_usd=quantity * price if is_in_dollars(symbol) else _no_dollars(symbol),
+                notional_usd=notional_usd,
                 at_ms=order.T,
                 received_ms=received_ms,
             ),
         )
+
+    def _is_wanted(self, name: str) -> bool:
+        try:
+            return to_symbol(name) in self._coin_margined
+        except ValueError:
+            return False  # nobody can ask for what we cannot name
 
     def _array(self, rows: Sequence[_Market], received_ms: int) -> Sequence[Event]:
         """The rows that can be read; the others are counted, unless there is no other."""

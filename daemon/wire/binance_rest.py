@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from daemon.wire.binance import USUAL_INTERVAL_H, VENUE, from_symbol, is_in_dollars, to_symbol
+from daemon.wire.binance import USUAL_INTERVAL_H, VENUE, from_symbol, is_coin_margined, is_in_dollars, to_symbol
 from daemon.wire.control import Unreadable
 from daemon.wire.numbers import number, plain, positive
 from daemon.wire.trouble import brief
@@ -58,7 +58,7 @@ _failure = msgspec.json.Decoder(_Failure)
 
 
 def decode_premium_index(body: bytes, received_ms: int, intervals_h: Mapping[str, float] | None = None) -> list[Event]:
-    """Mark price and predicted funding of one symbol or of all; symbols that we cannot name are left out."""
+    """Mark price and predicted funding of one symbol or of all, without COIN-M's and those that we cannot name."""
     answer = _read(_premiums.decode, body)
     intervals_h = intervals_h or {}
     events: list[Event] = []
@@ -68,6 +68,8 @@ def decode_premium_index(body: bytes, received_ms: int, intervals_h: Mapping[str
             index, rate = positive(row.index_price), number(row.last_funding_rate)
         except ValueError:
             continue
+        if is_coin_margined(symbol):
+            continue  # a coin that is wanted would bring them, and what else is asked about them counts contracts
         if price is not None:
             events.append(
                 MarkPrice(
@@ -141,7 +143,7 @@ def encode_open_interest(event: OpenInterest) -> bytes:
 def decode_funding_rates(
     body: bytes, received_ms: int, intervals_h: Mapping[str, float] | None = None
 ) -> list[FundingRate]:
-    """Funding that was paid, oldest first."""
+    """Funding that was paid, oldest first, without COIN-M's."""
     intervals_h = intervals_h or {}
     events = []
     for row in _read(_fundings.decode, body):
@@ -149,7 +151,7 @@ def decode_funding_rates(
             symbol, rate = to_symbol(row.symbol), number(row.funding_rate)
         except ValueError:
             continue
-        if rate is not None:
+        if rate is not None and not is_coin_margined(symbol):
             events.append(
                 FundingRate(
                     venue=VENUE,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from daemon.wire.binance_symbols import from_symbol
+from daemon.wire.binance_symbols import contract_usd, from_symbol, is_coin_margined
+from daemon.wire.binance_trading import COIN_MARGINED
 from daemon.wire.binance_trading_server import Payload, payload_of
 from daemon.wire.control import Unreadable
 from daemon.wire.numbers import plain
@@ -14,6 +15,7 @@ from rules.events import Event, FundingRate, Liquidation, MarkPrice
 
 _METHODS: dict[str, Method] = {"SUBSCRIBE": "subscribe", "UNSUBSCRIBE": "unsubscribe", "LIST_SUBSCRIPTIONS": "list"}
 _EMPTY_MARK: dict[str, object] = {"p": "", "ap": "", "P": "", "i": ""}
+_DOLLAR_MARGINED = 1
 _EMPTY_FUNDING: dict[str, object] = {"r": "", "T": 0}
 
 
@@ -59,7 +61,7 @@ def payloads(events: Sequence[Event], now_ms: int) -> list[tuple[str, Payload]]:
                 if not payload or part.keys() == new.keys():
                     name = from_symbol(event.symbol)
                     payload = {"e": "markPriceUpdate", "E": event.at_ms, "s": name, **_EMPTY_MARK, **_EMPTY_FUNDING}
-                    payload["st"] = 1
+                    payload["st"] = _universe(event.symbol)
                     found.append((f"{name.lower()}@markPrice@1s", payload))
                     marks[key] = payload, new
                 payload |= new
@@ -77,10 +79,16 @@ def _part(event: MarkPrice | FundingRate) -> Payload:
 
 def _liquidation(event: Liquidation, now_ms: int) -> Payload:
     name, price, quantity = from_symbol(event.symbol), plain(event.price), plain(event.quantity)
+    if is_coin_margined(event.symbol):
+        quantity = plain(float(round(event.notional_usd / contract_usd(event.symbol))))
     order: Payload = {"s": name, "S": "SELL" if event.side == "long" else "BUY", "o": "LIMIT", "f": "IOC"}
     order |= {"q": quantity, "p": price, "ap": price if event.price_kind == "fill" else "0", "X": "FILLED"}
-    order |= {"l": quantity, "z": quantity, "T": event.at_ms, "ps": name, "st": 1}
+    order |= {"l": quantity, "z": quantity, "T": event.at_ms, "ps": name, "st": _universe(event.symbol)}
     return {"e": "forceOrder", "E": max(now_ms, event.at_ms), "o": order}
+
+
+def _universe(symbol: str) -> int:
+    return COIN_MARGINED if is_coin_margined(symbol) else _DOLLAR_MARGINED
 
 
 def read_request(frame: bytes | str) -> Request:

@@ -1,6 +1,9 @@
-"""Binance USD-M in the box: its two routes, each silent about the other's streams, the unrouted paths, and REST."""
+"""Binance in the box: its two routes, each silent about the other's streams, the unrouted paths, and REST.
 
-from collections.abc import Sequence
+It is USD-M, and one contract of COIN-M whose rows are among the others, as they have been since 2026-06.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from aiohttp import web
@@ -26,6 +29,7 @@ _ALL_MARKS = ("!markPrice@arr@1s", "!markPrice@arr")
 _ALL_TICKERS = "!bookTicker"
 _OTHER_SPEEDS = ("@depth", "@depth@500ms")  # here at the same speed
 _JSON = "application/json"
+_COIN_MARGINED = {"BTC-USDT-PERP": "BTC-USD-PERP"}  # quoted like the other, and told in the same streams
 _MARKS_SINCE_MS = 365 * 86_400_000
 
 
@@ -77,6 +81,12 @@ class Binance(Venue):
 
     async def _unrouted(self, request: web.Request) -> web.StreamResponse:
         return await self.converse(request, deaf=True)
+
+    def told(self, said: Mapping[str, Sequence[Event]], now_ms: int) -> list[Event]:
+        """With mark price and funding of what is margined in coins."""
+        events = super().told(said, now_ms)
+        quoted = [e for e in events if isinstance(e, MarkPrice | FundingRate) and e.symbol in _COIN_MARGINED]
+        return events + [msgspec.structs.replace(event, symbol=_COIN_MARGINED[event.symbol]) for event in quoted]
 
     def listened(self) -> Listened:
         topics = self.subscriptions.clients
@@ -134,7 +144,7 @@ class Binance(Venue):
         return web.Response(
             body=binance_rest.encode_premium_index(list(self.latest.values()), symbol),
             content_type=_JSON,
-            status=200 if symbol in (None, *self._symbols) else 400,
+            status=200 if symbol in (None, *self._symbols, *_COIN_MARGINED.values()) else 400,
         )
 
     async def _funding_info(self, request: web.Request) -> web.Response:

@@ -1,10 +1,14 @@
 """Binance USD-M futures: two streams, because its routes must not be mixed on one connection, and the rest by asking.
 
 /market carries mark prices with funding, liquidations and candles; /public carries trades, best prices and order books.
+
+Contracts of COIN-M come with those of USD-M on the streams of everything. They are passed on only while somebody names
+exactly that contract: a coin, or everything, means USD-M, as it did before Binance joined the two.
 """
 
 import asyncio
 import logging
+from collections.abc import Container, Iterable
 
 from daemon.sources.base import Context, Feed
 from daemon.sources.configs import Binance as Config
@@ -14,6 +18,7 @@ from daemon.sources.script import Beside, Plan, Script, Timing
 from daemon.sources.sieve import Sieve
 from daemon.sources.stream import Stream
 from daemon.sources.streams import binance_public
+from daemon.sources.wanted import Wanted
 from daemon.supervisor import Refused, Transient
 from daemon.wire import binance as wire
 from daemon.wire.binance_trading import candle_topic
@@ -26,6 +31,7 @@ log = logging.getLogger(__name__)
 KINDS: tuple[type[Event], ...] = (MarkPrice, FundingRate, Liquidation, Candle)
 LENT = (Ticker,)  # not brought here, but a ticker of /public shows the mark price that is heard here
 CONTROL = wire.mark_topic("BTC-USDT-PERP")  # never quiet: tells a quiet market from a deaf path
+PRICED: tuple[type[Event], ...] = (MarkPrice, FundingRate, Liquidation)  # what is read of COIN-M
 SINGLES_MAX = 150  # more than that, and the stream of all is cheaper; 200 is the most on one connection
 MOVES_WITHIN_S = 30.0  # mark prices come every second
 RETRY_S = 5.0  # for a candle that could not be had
@@ -63,6 +69,7 @@ class Market:
 
     def __init__(self, context: Context, desk: pollers.Desk) -> None:
         self._context, self._desk = context, desk
+        self._coin_margined = CoinMargined(context.wanted)
         self._candles: set[str] = set()  # that are subscribed
         self._due: set[str] = set()  # those of them whose last candle nobody has seen
         self._more = asyncio.Event()
@@ -79,10 +86,12 @@ class Market:
         wishes = [which for which in (prices, liquidation, candle) if which is not None]
         is_named = candle is not None or any(which.names is not None for which in wishes)
         listed = await desk.listed() if is_named else []
+        coins = self._coin_margined.named()
+        has_coins = any(self._coin_margined.named((MarkPrice, FundingRate)))  # the stream of all surely brings them
         topics: list[str] = []
         if prices is not None:
             symbols = chosen(prices, listed)
-            everything = prices.names is None or len(symbols) > SINGLES_MAX
+            everything = prices.names is None or len(symbols) > SINGLES_MAX or has_coins
             topics = [wire.ALL_MARKS] if everything else [wire.mark_topic(symbol) for symbol in symbols]
         moving = frozenset(topics or [CONTROL])
         if liquidation is not None:
@@ -99,9 +108,9 @@ class Market:
             moving=moving & frozenset(topics),
             moves=frozenset((MarkPrice, FundingRate)),
             moves_within_s=MOVES_WITHIN_S,
-            unlisted=unlisted(wishes, listed),
+            unlisted=unlisted(wishes, [*listed, *coins] if listed else []),
         )
-        reader = wire.Decoder(desk.intervals_h, desk.mark_prices)
+        reader = wire.Decoder(desk.intervals_h, desk.mark_prices, coin_margined=self._coin_margined)
         return Script(dialect=wire, reader=reader, first=plan, beside=self._begin_candles)
 
     def _follow(self, symbols: frozenset[str]) -> None:
@@ -127,6 +136,21 @@ class Market:
                     await beside.publish(candles, self._context.clock())
             self._more.clear()
             await self._more.wait()
+
+
+class CoinMargined(Container[str]):
+    """The contracts of COIN-M that somebody names now."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+
+    def named(self, kinds: Iterable[type[Event]] = PRICED) -> frozenset[str]:
+        """Their symbols, as far as they are wanted for these types."""
+        names = (name for kind in kinds for name in self._wanted.names(kind, venue=wire.VENUE))
+        return frozenset(name for name in names if wire.is_coin_margined(name))
+
+    def __contains__(self, symbol: object) -> bool:
+        return any(symbol in self._wanted.names(kind, venue=wire.VENUE) for kind in PRICED)
 
 
 def _either(one: Selection | None, other: Selection | None) -> Selection | None:

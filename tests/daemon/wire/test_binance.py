@@ -33,9 +33,9 @@ def read(frame: object, decoder: binance.Decoder | None = None) -> list[Event]:
     return list(answer)
 
 
-def liquidation(frame: object) -> Liquidation:
+def liquidation(frame: object, decoder: binance.Decoder | None = None) -> Liquidation:
     """The one liquidation in a frame."""
-    [event] = read(frame)
+    [event] = read(frame, decoder)
     assert isinstance(event, Liquidation)
     return event
 
@@ -87,7 +87,7 @@ def test_binance_st_and_ps_are_optional() -> None:
     assert liquidation(forced()) == liquidation(forced(st=None, ps=None))
 
 
-def test_binance_coin_margined_rows_are_dropped() -> None:
+def test_binance_coin_margined_rows_that_nobody_names_are_dropped() -> None:
     """Since 2026-06-30 the all-market streams push both universes; quantities of COIN-M are contracts."""
     coin_margined = {**MARK, "s": "BTCUSD_PERP", "st": 2}
 
@@ -95,6 +95,34 @@ def test_binance_coin_margined_rows_are_dropped() -> None:
     assert [] == read({**forced(s="BTCUSD_PERP", st=None), "st": 2})
     assert [] == read(coin_margined)
     assert 2 == len(read([coin_margined, MARK]))
+    assert [] == read({**coin_margined, "s": "?"}, binance.Decoder(coin_margined={"BTC-USD-PERP"}))
+
+
+def test_binance_coin_margined_rows_that_are_named_are_read() -> None:
+    """Mark price and funding say the same as those of USD-M; only that one contract is let through."""
+    decoder = binance.Decoder(coin_margined={"BTC-USD-PERP"})
+    rows = [{**MARK, "s": name, "st": 2} for name in ("BTCUSD_PERP", "ETHUSD_PERP", "BTCUSD_260327")]
+
+    assert [(MarkPrice, "BTC-USD-PERP"), (FundingRate, "BTC-USD-PERP")] == [
+        (type(event), event.place[1]) for event in read([*rows], decoder)
+    ]
+
+
+@pytest.mark.parametrize(("name", "dollars"), [("BTCUSD_PERP", 100.0), ("ETHUSD_PERP", 10.0)])
+def test_binance_counts_contracts_of_dollars_where_the_margin_is_coins(name: str, dollars: float) -> None:
+    """50 contracts at 2500 are 2 BTC, or 0.2 ETH."""
+    decoder = binance.Decoder(coin_margined={binance.to_symbol(name)})
+    event = liquidation(forced(s=name, st=2, z="50", ap="2500"), decoder)
+
+    assert (50 * dollars, 50 * dollars / 2500) == (event.notional_usd, event.quantity)
+    assert [event] == read(json.loads(binance.encode([event], NOW)[0]), decoder)
+
+
+def test_binance_writes_the_perpetual_out_where_the_margin_is_coins() -> None:
+    for name, symbol in (("BTCUSD_PERP", "BTC-USD-PERP"), ("BTCUSD_260327", "BTC-USD-20260327")):
+        assert (symbol, name) == (binance.to_symbol(name), binance.from_symbol(symbol))
+        assert binance.is_coin_margined(symbol)
+    assert not binance.is_coin_margined("BTC-FDUSD-PERP")
 
 
 def test_binance_sell_means_a_long_was_liquidated() -> None:

@@ -119,7 +119,7 @@ async def test_rest_answers_what_was_said_last() -> None:
         open_interest = await (await http.get("fapi/v1/openInterest?symbol=BTCUSDT")).json()
 
     assert ("85001.5", "0.0007") == (premium["markPrice"], premium["lastFundingRate"])
-    assert 12 == len(every)
+    assert 13 == len(every)  # twelve coins, and one contract of COIN-M
     assert {"openInterest": "1234.5", "symbol": "BTCUSDT", "time": NOW_MS} == open_interest
 
 

@@ -108,6 +108,33 @@ async def test_only_what_is_wanted_is_subscribed_and_published() -> None:
             assert [FundingRate] == [type(event) for event in home.facts]
 
 
+async def test_what_is_margined_in_coins_comes_to_those_who_name_it() -> None:
+    """A coin, or everything, means USD-M. The stream of all is the one that is known to bring COIN-M."""
+    coin, inverse = (FundingRate, None, Selection.of(["BTC"])), "BTC-USD-PERP"
+    funding = [
+        FundingRate(
+            venue="binance", symbol=name, rate=1e-4, interval_h=8, settles_at_ms=NOW, at_ms=NOW, received_ms=NOW
+        )
+        for name in (inverse, BTC)
+    ]
+
+    async with Venue(answer) as venue, rest(LISTED) as host, house(Wanted([coin])) as home:
+        feed = market(venue, host, home)
+        async with supervised(feed):
+            await until(lambda: venue.heard != [] and topics(venue) == ["btcusdt@markPrice@1s"])
+            await venue.send(*frames(*funding))
+            await until(lambda: home.facts != [])
+            home.context.wanted.revise([coin, (FundingRate, "binance", Selection.of([inverse]))])
+            await until(lambda: topics(venue)[-1:] == [wire.ALL_MARKS])
+            await venue.send(*frames(*funding))
+            await until(lambda: len(home.facts) == 3)
+            home.context.wanted.revise([(FundingRate, None, ALL)])
+            await venue.send(*frames(*funding))
+            await until(lambda: len(home.facts) == 4)
+
+    assert [BTC, inverse, BTC, BTC] == [event.place[1] for event in home.facts]
+
+
 async def test_a_coin_that_is_not_listed_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
     """A typing error in a rule must not look like a quiet market."""
     wanted = Wanted([(MarkPrice, None, Selection.of(["BTC", "BTCC"]))])
