@@ -115,12 +115,13 @@ class Gate(Settings):
 
 
 class Htx(Settings):
-    """Where HTX's linear swaps are: notifications, the index, and how often open interest is asked for."""
+    """Where HTX's linear swaps are: notifications, the index, and how often the rest is asked for."""
 
     ws_url: StreamUrl = htx_stream.NOTIFICATION_URL
     index_url: StreamUrl = htx_stream.INDEX_URL
     rest_url: RestUrl = htx_stream.REST_URL
     open_interest_every: Every = 60_000
+    insurance_fund_every: Every = 3_600_000
 
 
 class Bitget(Settings):

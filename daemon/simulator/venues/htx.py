@@ -1,16 +1,20 @@
-"""HTX's linear swaps in the box: two streams, gzip on every frame, and pings that must be echoed in their own type."""
+"""HTX's linear swaps in the box: two streams, gzip on every frame, and pings that must be echoed in their own type.
+
+Of its swaps that are margined in coins it has the insurance funds alone.
+"""
 
 from collections.abc import Iterable, Sequence
 
 from aiohttp import web
 
 from daemon.clock import Clock
+from daemon.simulator import noise
 from daemon.simulator.elsewhere import Elsewhere, Quote
 from daemon.simulator.listings import COINS
 from daemon.simulator.subscriptions import Connection
 from daemon.simulator.venues.asked import said
 from daemon.simulator.world import World
-from daemon.wire import htx_server
+from daemon.wire import htx_insurance, htx_server
 from daemon.wire.control import Unreadable
 from daemon.wire.htx_symbols import (
     CONTRACTS,
@@ -21,11 +25,14 @@ from daemon.wire.htx_symbols import (
     encode_open_interest,
     from_symbol,
 )
-from rules.events import Event, OpenInterest
+from rules.events import Event, InsuranceFund, OpenInterest
 
 _INDEX = "/ws_index"
 _PING_MS = 5_000
 _COINS_IN_ONE = {"BTC": 0.001, "ETH": 0.01, "PEPE": 1_000.0}
+_FUNDS = {"BTC": 380.0, "ETH": 2_400.0, "EOS": 310_000.0}  # what a fund holds on average
+_FUND_A_DAY = 0.005
+_FUND_TOLD_MS = 60_000
 _REPEATED = 2014
 _KINDS = ("funding_rate", "liquidation_orders")
 _CANDLES = ("mark_price.1min", "index.1min")
@@ -54,6 +61,8 @@ class Htx(Elsewhere):
             web.get(CONTRACTS, self._contracts),
             web.get(ELEMENTS, self._elements),
             web.get(OPEN_INTEREST, self._open_interest),
+            web.get(htx_insurance.CONTRACTS, self._coin_contracts),
+            web.get(htx_insurance.FUND, self._insurance_fund),
         ]
 
     def source_config(self, ws_url: str, rest_url: str) -> dict[str, object]:
@@ -79,6 +88,24 @@ class Htx(Elsewhere):
         del request
         events = [event for event in self.latest.values() if isinstance(event, OpenInterest)]
         return said(encode_open_interest(events, self.clock()))
+
+    async def _coin_contracts(self, request: web.Request) -> web.Response:
+        del request
+        return said(htx_insurance.encode_coins(list(_FUNDS), self.clock()))
+
+    async def _insurance_fund(self, request: web.Request) -> web.Response:
+        """One coin's, with the row before."""
+        coins = {htx_insurance.contract_of(coin): coin for coin in _FUNDS}
+        coin = coins.get(request.query.get("contract_code", ""))
+        if coin is None:
+            return said(htx_insurance.NO_SUCH_CONTRACT)
+        last_ms = self.clock() // _FUND_TOLD_MS * _FUND_TOLD_MS
+        return said(htx_insurance.encode_funds([self._fund(coin, last_ms - ago) for ago in (0, _FUND_TOLD_MS)]))
+
+    def _fund(self, coin: str, at_ms: int) -> InsuranceFund:
+        drift = noise.walk(noise.key(self.world.seed, "fund", self.name, coin), at_ms, _FUND_A_DAY)
+        amount = round(_FUNDS[coin] * (1 + drift), 4)
+        return InsuranceFund(venue=self.name, coin=coin, amount=amount, at_ms=at_ms, received_ms=at_ms)
 
     def gather(self, events: list[Event], now_ms: int) -> list[Event]:
         """Ask everybody for a sign of life now and then; who does not answer, in the type we asked in, is cut."""

@@ -1,20 +1,25 @@
-"""HTX's linear swaps: funding and liquidations from its notifications, mark prices from its index, the rest by asking."""
+"""HTX's linear swaps: funding and liquidations from its notifications, mark prices from its index, the rest by asking.
+
+Insurance funds are those of the swaps that are margined in coins: each is held in its coin.
+"""
 
 import logging
 
 from daemon.sources.base import Context, Feed
 from daemon.sources.configs import Htx as Config
+from daemon.sources.forgiving import Forgiving
 from daemon.sources.listing import Listed, chosen, named, unlisted
-from daemon.sources.poller import Poller
+from daemon.sources.poller import Ask, Poller
 from daemon.sources.script import Plan, Script, Timing
 from daemon.sources.sieve import Sieve
 from daemon.sources.stream import Stream
 from daemon.supervisor import Refused, Transient
 from daemon.upstream.limits import Budget
+from daemon.wire import htx_insurance as insurance
 from daemon.wire import htx_stream as wire
 from daemon.wire import htx_symbols as rest
 from daemon.wire.control import Unreadable
-from rules.events import Event, FundingRate, Liquidation, MarkPrice, OpenInterest
+from rules.events import Event, FundingRate, InsuranceFund, Liquidation, MarkPrice, OpenInterest
 from rules.selection import Selection
 
 log = logging.getLogger(__name__)
@@ -35,12 +40,30 @@ class Desk:
         self.intervals_h: dict[str, float] = {}  # by symbol
         self.listed = Listed(self._ask, context.clock)
         self._url = rest_url
+        self._funds = Forgiving("insurance fund", wire.VENUE)
+        self._coins = Listed(self._ask_coins, context.clock)
         self._client = context.http.client(rest_url, budget=BUDGET)
 
     async def open_interest(self) -> list[OpenInterest]:
         """Of every contract, in one answer."""
         body = await self._client.get(self._url + rest.OPEN_INTEREST)
         return rest.decode_open_interest(body, self.context.clock())
+
+    async def insurance_funds(self) -> list[InsuranceFund]:
+        """Of every wanted coin, one call each."""
+        wanted = self.context.wanted.selection(InsuranceFund, venue=wire.VENUE)
+        events: list[InsuranceFund] = []
+
+        async def ask(coin: str) -> None:
+            params: dict[str, str | int] = {"contract_code": insurance.contract_of(coin)}
+            body = await self._client.get(self._url + insurance.FUND, params=params)
+            events.extend(insurance.decode_fund(body, self.context.clock()))
+
+        await self._funds.each(chosen(wanted, await self._coins.symbols()), ask)
+        return events
+
+    async def _ask_coins(self) -> list[str]:
+        return insurance.decode_coins(await self._client.get(self._url + insurance.CONTRACTS))
 
     async def _ask(self) -> list[str]:
         found = rest.decode_contracts(await self._client.get(self._url + rest.CONTRACTS))
@@ -91,17 +114,14 @@ def build(config: Config, context: Context, *, timing: Timing | None = None) -> 
                 timing=timing,
             )
         )
-    if context.wanted.any_of((OpenInterest,), venue=wire.VENUE):
-        feeds.append(
-            Poller(
-                name="htx.open_interest",
-                venue=wire.VENUE,
-                context=context,
-                sieve=Sieve(context.wanted, (OpenInterest,), context.once),
-                every_ms=config.open_interest_every,
-                ask=desk.open_interest,
-            )
-        )
+
+    def poller(name: str, kind: type[Event], every_ms: int, ask: Ask) -> None:
+        if context.wanted.any_of((kind,), venue=wire.VENUE):
+            sieve = Sieve(context.wanted, (kind,), context.once)
+            feeds.append(Poller(name=name, venue=wire.VENUE, context=context, sieve=sieve, every_ms=every_ms, ask=ask))
+
+    poller("htx.open_interest", OpenInterest, config.open_interest_every, desk.open_interest)
+    poller("htx.insurance_fund", InsuranceFund, config.insurance_fund_every, desk.insurance_funds)
     return feeds
 
 

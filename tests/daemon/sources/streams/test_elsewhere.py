@@ -11,7 +11,7 @@ import pytest
 from daemon.simulator.venues.deribit import Deribit
 from daemon.simulator.venues.htx import Htx
 from daemon.wire import bitget_stream, deribit_stream, gate_stream, htx_stream, hyperliquid_stream
-from rules.events import FundingRate, Liquidation, MarkPrice, OpenInterest
+from rules.events import FundingRate, InsuranceFund, Liquidation, MarkPrice, OpenInterest
 from rules.selection import Selection
 from tests.daemon.simulator.far_end import forced
 from tests.daemon.sources.loopback import QUICK, Venue, until
@@ -53,6 +53,19 @@ async def test_a_liquidation_keeps_its_side_and_its_size(venue: str) -> None:
     assert isinstance(told, Liquidation)
     assert ("long", 2.0, 85_000.0, 170_000.0) == (told.side, told.quantity, told.price, told.notional_usd)
     assert (venue, symbol) == told.place
+
+
+async def test_htx_is_asked_for_the_insurance_fund_of_a_coin() -> None:
+    """Each is held in its coin; of a coin that HTX does not list nothing is asked."""
+    async with scene("htx", kinds=(InsuranceFund,), coins=("EOS", "NOPE")) as play:
+        await play.play(lambda: play.heard(InsuranceFund) != [])
+        asked = play.box.venues["htx"].asked
+        [told] = play.heard(InsuranceFund)
+
+    assert isinstance(told, InsuranceFund)
+    assert ("htx", "EOS") == told.place
+    assert 250_000 < told.amount < 370_000
+    assert 1 == sum(times for path, times in asked.items() if path.endswith("swap_insurance_fund"))
 
 
 @pytest.mark.parametrize("venue", VENUES)
