@@ -215,5 +215,14 @@ def test_the_tour_never_ends() -> None:
     assert late
 
 
+def test_the_tour_closes_a_small_coin_on_binance_every_ten_seconds() -> None:
+    """Whoever follows one quiet contract alone sees its stream live, from the start and through the rounds."""
+    said = toured(load("tour"), 190_000)
+
+    xrp = [e.at_ms - NOW_MS for _, e in said if isinstance(e, Liquidation) and e.place == ("binance", "XRP-USDT-PERP")]
+    assert xrp[0] <= 10_000
+    assert max(later - earlier for earlier, later in pairwise(xrp)) <= 10_500
+
+
 def test_every_kind_of_act_has_a_name() -> None:
     assert {"funding", "liquidation", "cascade", "depeg", "quote", "price", "open_interest", "misbehave"} == set(ACTS)
