@@ -8,7 +8,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator
+import signal
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +76,7 @@ def results(frame: dict[str, Any]) -> list[dict[str, Any]]:
     return result if isinstance(result, list) else [result]
 
 
-async def frames(script: str, folder: Path) -> AsyncIterator[dict[str, Any]]:
+async def frames(script: str, folder: Path) -> AsyncGenerator[dict[str, Any], None]:
     """What the script prints: one JSON document after the other, each over several lines."""
     file = folder / "example.js"
     file.write_text(script, "utf-8")
@@ -86,6 +88,7 @@ async def frames(script: str, folder: Path) -> AsyncIterator[dict[str, Any]]:
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "NODE_PATH": MODULES},
         limit=1 << 22,
+        start_new_session=True,
     )
     assert node.stdout is not None
     text = ""
@@ -97,9 +100,9 @@ async def frames(script: str, folder: Path) -> AsyncIterator[dict[str, Any]]:
                 text = ""
         raise AssertionError(f"Node ended: {text}")
     finally:
-        if node.returncode is None:
-            node.kill()
-            await node.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(node.pid, signal.SIGKILL)  # what is called node may have begun the real one
+        await node.communicate()
 
 
 @pytest.mark.timeout(90)
@@ -112,10 +115,11 @@ async def test_every_example_yields_the_documented_fields(tmp_path: Path) -> Non
         async def first(example: Example) -> dict[str, Any]:
             folder = tmp_path / example.channel.replace(":", "_")
             folder.mkdir()
-            async for frame in frames(here(example.script, port), folder):
-                assert "error" not in frame, (example.channel, frame)
-                for result in results(frame):
-                    return result
+            async with aclosing(frames(here(example.script, port), folder)) as said:
+                async for frame in said:
+                    assert "error" not in frame, (example.channel, frame)
+                    for result in results(frame):
+                        return result
             raise AssertionError(example.channel)
 
         async with asyncio.timeout(WITHIN_S):
