@@ -3,52 +3,31 @@
 from functools import partial
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from rules import units
-from rules.alerts import Alert, Severity
+from rules.alerts import Alert
 from rules.compiled import Expressed, Rule
 from rules.expression import compile_value
-from rules.kinds.funding import clear_below, not_negative, one_limit
-from rules.kinds.words import limits, listed, number
+from rules.kinds.limited import Directed, Limited
+from rules.kinds.words import listed, number
 from rules.levels import ladder
 from rules.selection import Selection
-from rules.spec import Duration, Fraction, RuleSpec, levels_or, positive
+from rules.spec import Duration
 
 Direction = Literal["either", "up", "down"]
 VERBS = {"either": "moves", "up": "rises", "down": "falls"}
 
 
-class Changing(RuleSpec):
+class Changing(Limited, Directed):
     """Fires while a field of the event differs by more than a limit from what it was `window` ago."""
 
     ADDED = ("change",)
-    EXAMPLE: ClassVar[str]  # a limit, for messages
     WHAT: ClassVar[str]  # `the price of {names}`
     EVERY: ClassVar[str] = "any coin"
 
     window: Annotated[Duration, Field(gt=0, description="compared with so long ago: 15m")]
     direction: Annotated[Direction, Field(description="up, down, or both ways")] = "either"
-    levels: Annotated[dict[Severity, Fraction] | None, Field(description="a change per severity")] = None
-    above: Annotated[Fraction | None, Field(description="a change of more than this", validate_default=True)] = None
-    clear: Annotated[Fraction | None, Field(description="it is over when the change is at or below this")] = None
-
-    @field_validator("levels")
-    @classmethod
-    def _rising(cls, levels: dict[Severity, float] | None) -> dict[Severity, float] | None:
-        return positive(levels)
-
-    @field_validator("above")
-    @classmethod
-    def _one_of_two(cls, above: float | None, info: ValidationInfo) -> float | None:
-        return one_limit(above, info, f"above: {cls.EXAMPLE}")
-
-    @field_validator("clear")
-    @classmethod
-    def _below(cls, clear: float | None, info: ValidationInfo) -> float | None:
-        if info.data.get("direction") == "either":
-            not_negative(clear)
-        return clear_below(clear, info, "above")
 
     def names(self) -> tuple[str, ...]:
         """The coins or instruments it is about."""
@@ -73,20 +52,15 @@ class Changing(RuleSpec):
             symbols=Selection.of(self.names()),
             by=("venue", "coin" if "coin" in event.__struct_fields__ else "symbol"),
             measure=partial(Expressed, compile_value(self.value(signed), event)),
-            ladder=ladder(levels_or(self.above, self.levels, self.severity), strict=True, clear=self.clear),
+            ladder=ladder(self.by_severity(), strict=True, clear=self.clear),
             max_age_ms=self.max_age,
             facts={"window_ms": self.window},
         )
 
     def sentence(self) -> str:
-        said = {
-            severity: units.say_percent(limit)
-            for severity, limit in levels_or(self.above, self.levels, self.severity).items()
-        }
-        clear = "" if self.clear is None else f", clears at {units.say_percent(self.clear)}"
         return (
             f"when {self.WHAT} of {listed(self.names(), self.EVERY)}{self.places()} {VERBS[self.direction]} by more than "
-            f"{limits(said)} within {units.say_duration(self.window)}{self.manners()}{clear}"
+            f"{self.said_limits()} within {units.say_duration(self.window)}{self.manners()}{self.said_clear()}"
         )
 
 

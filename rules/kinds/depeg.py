@@ -9,7 +9,7 @@ from rules import units
 from rules.alerts import Alert, Severity
 from rules.compiled import Measure, Rule
 from rules.events import StablecoinQuote
-from rules.kinds.funding import not_negative
+from rules.kinds.limited import not_negative
 from rules.kinds.words import limits, listed, number
 from rules.levels import ladder, order
 from rules.peg import Peg

@@ -3,49 +3,31 @@
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from rules import units
-from rules.alerts import Alert, Severity
+from rules.alerts import Alert
 from rules.compiled import Expressed, Rule
 from rules.events import FundingRate
 from rules.expression import compile_value
-from rules.kinds.funding import clear_below, not_negative, one_limit
-from rules.kinds.words import limits, listed, number
+from rules.kinds.limited import Limited
+from rules.kinds.words import listed, number
 from rules.levels import ladder
 from rules.selection import Selection
 from rules.sentences import Sentences
-from rules.spec import Duration, Fraction, RuleSpec, Symbols, levels_or, positive
+from rules.spec import Duration, Symbols
 
 
-class FundingSpread(RuleSpec):
+class FundingSpread(Limited):
     """The distance between the dearest and the cheapest venue, in predicted rates per 8 hours."""
 
     ON = FundingRate
     ADDED = ("spread", "high", "high_value", "low", "low_value", "of")
+    EXAMPLE = "0.03%"
 
     type: Literal["funding_spread"]
     symbols: Annotated[Symbols, Field(description="coins or instruments; * for all")]
-    levels: Annotated[dict[Severity, Fraction] | None, Field(description="a limit per severity, per 8 h")] = None
-    above: Annotated[Fraction | None, Field(description="per 8 h: 0.03%, 3bp", validate_default=True)] = None
-    clear: Annotated[Fraction | None, Field(description="it is over at or below this spread")] = None
     max_age: Annotated[Duration, Field(gt=0, description="a venue silent for longer does not count")] = 900_000
-
-    @field_validator("levels")
-    @classmethod
-    def _rising(cls, levels: dict[Severity, float] | None) -> dict[Severity, float] | None:
-        return positive(levels)
-
-    @field_validator("above")
-    @classmethod
-    def _one_of_two(cls, above: float | None, info: ValidationInfo) -> float | None:
-        return one_limit(above, info, "above: 0.03%")
-
-    @field_validator("clear")
-    @classmethod
-    def _below(cls, clear: float | None, info: ValidationInfo) -> float | None:
-        not_negative(clear)
-        return clear_below(clear, info, "above")
 
     def compile(self) -> Rule:
         window = units.write_duration(self.max_age)
@@ -57,16 +39,14 @@ class FundingSpread(RuleSpec):
             by=("symbol",),
             measure=partial(Expressed, program),
             is_timed=True,
-            ladder=ladder(levels_or(self.above, self.levels, self.severity), strict=True, clear=self.clear),
+            ladder=ladder(self.by_severity(), strict=True, clear=self.clear),
             max_age_ms=self.max_age,
         )
 
     def sentence(self) -> str:
-        levels = levels_or(self.above, self.levels, self.severity)
-        said = {severity: units.say_percent(limit) for severity, limit in levels.items()}
         return (
             f"when the funding of {listed(self.symbols, 'any coin')} differs{self.places() or ' between venues'} by more "
-            f"than {limits(said)} per 8 h{self.manners()}"
+            f"than {self.said_limits()} per 8 h{self.manners()}"
         )
 
 
