@@ -141,3 +141,14 @@ def test_neither_key_nor_configured_secret_is_in_the_file(tmp_path: Path) -> Non
 
     assert key[:15].encode() not in held and key[7:15].encode() in held
     assert SECRET.encode() not in held
+
+
+def test_a_key_reads_unless_it_was_made_for_acting(tmp_path: Path) -> None:
+    configured(tmp_path)
+    keys("create", "screen", at=tmp_path)
+    keys("create", "desk", "--act", at=tmp_path)
+    listed = keys("list", at=tmp_path).stdout.splitlines()
+
+    assert ["screen reads", "desk reads and acts"] == [
+        f"{found[1]} {found[3]}" for line in listed if (found := line.split("  "))
+    ]

@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from jsonschema import Draft202012Validator
+from jsonschema import ValidationError as JsonError
 
 from daemon.house import House
 from daemon.server.api import RESOURCES
 from daemon.server.api.openapi import PATH, document
 from tests.chats import Telegram
 from tests.daemon.lanes import became
+from tests.daemon.server.api.asking import ask
 from tests.daemon.town import Home, Venue
 
 
@@ -28,17 +29,14 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
             yield house
 
 
-async def ask(house: House, path: str, method: str = "GET", **more: Any) -> tuple[int, Any]:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.request(method, f"{house.server.url}{path}", **more) as answer,
-    ):
-        return answer.status, await answer.json(content_type=None)
-
-
 def schema_of(described: dict[str, Any], path: str, method: str, status: int) -> dict[str, Any]:
     answer = described["paths"][path][method.lower()]["responses"][str(status)]
     return {**answer["content"]["application/json"]["schema"], "components": described["components"]}
+
+
+def body_of(described: dict[str, Any], path: str) -> dict[str, Any]:
+    asked = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    return {**asked, "components": described["components"]}
 
 
 async def test_every_answer_is_what_the_document_says(house: House) -> None:
@@ -49,12 +47,36 @@ async def test_every_answer_is_what_the_document_says(house: House) -> None:
         "/api/alerts/{id}": f"/api/alerts/{alerts['alerts'][0]['id']}",
         "/api/events": "/api/events?type=stablecoin_quote",
         "/api/rules": "/api/rules",
+        "/api/silences": "/api/silences?all=true",
         "/api/outbox": "/api/outbox",
     }
     for template, path in paths.items():
         status, body = await ask(house, path)
         Draft202012Validator(schema_of(described, template, "GET", status)).validate(body)
         assert 200 == status, path
+
+    alert = f"/api/alerts/{alerts['alerts'][0]['id']}"
+    quiet = {"rule": ["cheap"], "severity": ["info"], "labels": {"team": "desk"}, "duration": "1h"}
+    begun = await ask(house, "/api/silences", "POST", json=quiet)
+    silence = f"/api/silences/{begun[1]['silence']['id']}"
+    acts = [
+        ("/api/silences", "POST", begun),
+        ("/api/silences", "GET", await ask(house, "/api/silences")),
+        ("/api/silences", "POST", await ask(house, "/api/silences", "POST", json={})),
+        ("/api/silences", "POST", await ask(house, "/api/silences", "POST", data=b"x")),
+        ("/api/silences/{id}", "DELETE", await ask(house, silence, "DELETE")),
+        ("/api/silences/{id}", "DELETE", await ask(house, silence, "DELETE")),
+        ("/api/alerts/{id}/ack", "POST", await ask(house, f"{alert}/ack", "POST", json={})),
+        ("/api/alerts/{id}/ack", "POST", await ask(house, "/api/alerts/nothing/ack", "POST", json={})),
+        ("/api/alerts/{id}", "GET", await ask(house, alert)),  # acknowledged by now
+    ]
+    for template, method, (status, body) in acts:
+        Draft202012Validator(schema_of(described, template, method, status)).validate(body)
+    assert [200, 200, 400, 415, 200, 409, 200, 404, 200] == [status for _, _, (status, _) in acts]
+
+    Draft202012Validator(body_of(described, "/api/silences")).validate(quiet)
+    with pytest.raises(JsonError):
+        Draft202012Validator(body_of(described, "/api/silences")).validate({"symbols": ["BTC"]})
 
     wrong, refusal = await ask(house, "/api/alerts?limit=0")
     Draft202012Validator(schema_of(described, "/api/alerts", "GET", wrong)).validate(refusal)
@@ -81,6 +103,17 @@ def test_every_operation_and_parameter_is_explained() -> None:
         assert one["summary"]
         for parameter in one["parameters"]:
             assert parameter["in"] == "path" or parameter["description"], (one["operationId"], parameter["name"])
+
+
+def test_the_page_names_every_request_and_its_curls_ask_what_is_there() -> None:
+    page = (Path(__file__).parents[4] / "docs/http-api.md").read_text("utf-8")
+    told = set(re.findall(r"^\| `(\w+) (/api/\S+)` \| (\w+) \|", page, re.MULTILINE))
+    patterns = [re.sub(r"\{\w+\}", r"[$\\w]+", resource.path) for resource in RESOURCES]
+    asked = re.findall(r"^ +curl .*?\w(/api/[^\s?']+)", page, re.MULTILINE)
+
+    assert {(one.method, one.path, one.scope.value) for one in RESOURCES} == told
+    assert len(asked) >= 5
+    assert [] == [path for path in asked if not any(re.fullmatch(pattern, path) for pattern in patterns)]
 
 
 async def test_an_alert_is_told_with_its_history(house: House) -> None:

@@ -1,0 +1,250 @@
+"""Acting over HTTP: with a key that may, from no other site's page, once, and with an effect."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from daemon.house import House
+from rules.alerts import Change
+from tests.chats import Telegram
+from tests.daemon.lanes import became
+from tests.daemon.server.api.asking import ask, happen, new_key
+from tests.daemon.town import Home, Venue
+from tests.storage.episodes import NOW, Episode
+
+GUARDED = {"host": "0.0.0.0", "port": 0, "tables": False}
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """A house where nothing happens by itself."""
+    async with Home(tmp_path, None).living() as house:
+        yield house
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[House]:
+    """One that asks for keys."""
+    async with Home(tmp_path, None, server=GUARDED).living() as house:
+        yield house
+
+
+async def silence(house: House, **body: Any) -> tuple[int, Any]:
+    return await ask(house, "/api/silences", "POST", json=body)
+
+
+# -- who may ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_key_for_reading_reads_and_is_told_how_to_get_one_that_acts(guarded: House) -> None:
+    """Before anything else about the request is looked at."""
+    shown = {"x-api-key": await new_key(guarded, "screen")}
+    status, answer = await ask(guarded, "/api/silences", headers=shown)
+
+    assert (200, []) == (status, answer["silences"])
+    for method, path in (
+        ("POST", "/api/silences"),
+        ("DELETE", "/api/silences/nothing"),
+        ("POST", "/api/alerts/nothing/ack"),
+    ):
+        status, answer = await ask(guarded, path, method, headers=shown)
+        assert (403, "read_only") == (status, answer["error"]["code"])
+        assert "`tocsin keys create NAME --act` makes one that acts" in answer["error"]["message"]
+
+
+async def test_a_key_that_acts_signs_with_its_name(guarded: House) -> None:
+    shown = {"x-api-key": await new_key(guarded, "desk", may_act=True)}
+    status, answer = await ask(
+        guarded, "/api/silences", "POST", headers=shown, json={"symbol": ["BTC"], "duration": "1h"}
+    )
+
+    assert (200, "desk") == (status, answer["silence"]["author"])
+
+
+@pytest.mark.parametrize(("may_act", "expected"), [(True, 200), (False, 403)])
+async def test_a_login_may_do_what_its_key_may(guarded: House, may_act: bool, expected: int) -> None:
+    key = await new_key(guarded, "page", may_act=may_act)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        async with session.post(f"{guarded.server.url}/auth/token", headers={"x-api-key": key}) as answer:
+            assert 200 == answer.status
+        body = {"symbol": ["BTC"], "duration": "1h"}
+        async with session.post(f"{guarded.server.url}/api/silences", json=body) as answer:
+            assert expected == answer.status
+
+
+async def test_without_a_key_nobody_acts(guarded: House) -> None:
+    status, answer = await ask(guarded, "/api/silences", "POST", json={"symbol": ["BTC"], "duration": "1h"})
+
+    assert (401, "missing") == (status, answer["error"]["code"])
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+@pytest.mark.parametrize("path", ["/api/silences", "/api/alerts/x/ack"])
+async def test_what_a_form_of_another_site_can_send_is_refused(house: House, kind: str, path: str) -> None:
+    """A browser sends these without asking first."""
+    body = b'{"symbol": ["BTC"], "duration": "1h"}'
+    status, answer = await ask(house, path, "POST", data=body, headers={"Content-Type": kind})
+
+    assert (415, "wrong_type") == (status, answer["error"]["code"])
+    assert [] == await house.silences.listing()
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+async def test_pages_of_other_sites_change_nothing(house: House, origin: str) -> None:
+    body = {"everything": True, "duration": "1h"}
+    status, answer = await ask(house, "/api/silences", "POST", json=body, headers={"Origin": origin})
+
+    assert (403, "foreign_origin") == (status, answer["error"]["code"])
+    assert [] == await house.silences.listing()
+
+
+# -- silences -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_silence_from_its_beginning_to_its_end(house: House) -> None:
+    _, begun = await silence(house, symbol=["BTC"], severity=["warning"], duration="4h", reason=" too loud ")
+    one = begun["silence"]
+    _, active = await ask(house, "/api/silences")
+    ended, gone = await ask(house, f"/api/silences/{one['id']}", "DELETE")
+    _, after = await ask(house, "/api/silences")
+    _, everything = await ask(house, "/api/silences?all=true")
+
+    assert ("operator", "too loud", True) == (one["author"], one["reason"], one["is_active"])
+    assert "symbol BTC, severity warning" == one["about"]
+    assert 4 == round((one["until_ms"] - one["created_at_ms"]) / HOUR_MS, 2)
+    assert [one] == active["silences"]
+    assert (200, "operator", False) == (ended, gone["silence"]["ended_by"], gone["silence"]["is_active"])
+    assert [] == after["silences"]
+    assert [gone["silence"]] == everything["silences"]
+
+    status, answer = await ask(house, f"/api/silences/{one['id']}", "DELETE")
+
+    assert (409, "over") == (status, answer["error"]["code"])
+
+
+async def test_the_first_letters_of_an_id_end_nothing(house: House) -> None:
+    _, begun = await silence(house, symbol=["BTC"], duration="4h")
+    for name in (begun["silence"]["id"][:4], "nothing", "%25"):
+        status, _ = await ask(house, f"/api/silences/{name}", "DELETE")
+        assert 404 == status
+
+
+@pytest.mark.parametrize(
+    ("body", "parameter", "part"),
+    [
+        ({"duration": "1h"}, "everything", "this would silence everything"),
+        ({"symbol": ["BTC"]}, "duration", "say how long"),
+        ({"symbol": ["BTC"], "duration": "1 fortnight"}, "duration", "is not a duration; write 30s"),
+        ({"symbol": ["BTC"], "duration": "0s"}, "duration", "longer than nothing"),
+        ({"symbol": ["BTC"], "until_ms": 1}, "until_ms", "has passed"),
+        ({"symbol": ["BTC"], "duration": "1h", "until_ms": 1}, "until_ms", "give one"),
+        ({"symbols": ["BTC"], "duration": "1h"}, "symbols", "is not a field here; known: alert, duration"),
+        ({"symbol": "BTC", "duration": "1h"}, "symbol", "valid list"),
+        ({"rule": ["chep"], "duration": "1h"}, "rule", "there is no rule 'chep'; did you mean cheap?"),
+        ({"kind": ["fundin"], "duration": "1h"}, "kind", "there is no kind 'fundin'; did you mean funding?"),
+        ({"severity": ["loud"], "duration": "1h"}, "severity.0", "'info', 'warning' or 'critical'"),
+        ({"alert": "x", "symbol": ["BTC"]}, "alert", "leave the others out"),
+        ({"everything": True, "symbol": ["BTC"], "duration": "1h"}, "everything", "or the others"),
+    ],
+)
+async def test_a_wrong_silence_is_refused_in_words(
+    house: House, body: dict[str, Any], parameter: str, part: str
+) -> None:
+    status, answer = await silence(house, **body)
+
+    assert (400, parameter) == (status, answer["error"]["parameter"])
+    assert part in answer["error"]["message"]
+    assert [] == await house.silences.listing()
+
+
+async def test_a_silence_keeps_the_next_alert_back_and_its_row_says_why(tmp_path: Path) -> None:
+    """What still fires when it ends is told once."""
+    async with Venue(USDT=1.0) as venue, Telegram() as phone:
+        home = Home(tmp_path, venue, sinks={"phone": {"url": phone.address(), "api_url": phone.url}})
+        async with home.living() as house:
+            _, begun = await silence(house, rule=["cheap"], duration="1h", reason="known")
+            await house.ear.look()
+            venue.prices["USDT"] = 0.97
+            await became(house.outbox, "phone", "suppressed")
+            _, outbox = await ask(house, "/api/outbox?status=suppressed")
+
+            assert "silenced by operator until" in outbox["messages"][0]["reason"]
+            assert outbox["messages"][0]["reason"].endswith(": known")
+
+            await ask(house, f"/api/silences/{begun['silence']['id']}", "DELETE")
+            await phone.wait_for(lambda chat: len(chat.shown) == 1)
+
+
+# -- acknowledgements ---------------------------------------------------------------------------------------------------
+
+
+async def test_an_alert_is_acknowledged_once_whoever_comes_later(guarded: House) -> None:
+    desk = {"x-api-key": await new_key(guarded, "desk", may_act=True)}
+    bot = {"x-api-key": await new_key(guarded, "bot", may_act=True)}
+    episode = Episode(started_ms=NOW)
+    await happen(guarded, episode, Change.FIRED)
+    path = f"/api/alerts/{episode.episode_id}"
+    _, before = await ask(guarded, path, headers=desk)
+    status, first = await ask(guarded, f"{path}/ack", "POST", headers=desk, json={})
+    again, second = await ask(guarded, f"{path}/ack", "POST", headers=bot, json={})
+    _, listed = await ask(guarded, "/api/alerts", headers=desk)
+
+    assert before["alert"]["acknowledged"] is None
+    assert (200, True, "desk") == (status, first["is_new"], first["alert"]["acknowledged"]["who"])
+    assert (200, False) == (again, second["is_new"])
+    assert [first["alert"]["acknowledged"]] == [one["acknowledged"] for one in listed["alerts"]]
+    assert first["alert"]["acknowledged"] == second["alert"]["acknowledged"]
+
+
+async def test_what_got_worse_can_be_seen_anew(house: House) -> None:
+    episode = Episode(started_ms=house.clock())
+    await happen(house, episode, Change.FIRED)
+    path = f"/api/alerts/{episode.episode_id}/ack"
+    _, first = await ask(house, path, "POST", json={})
+    episode.started_ms += HOUR_MS  # what follows comes later
+    await happen(house, episode, Change.ESCALATED)
+    _, second = await ask(house, path, "POST", json={})
+
+    assert (True, True) == (first["is_new"], second["is_new"])
+
+
+async def test_what_is_over_is_not_acknowledged_but_stays_so_if_it_was(house: House) -> None:
+    seen, unseen = Episode(started_ms=NOW), Episode("ETH-USDT-PERP", started_ms=NOW)
+    await happen(house, seen, Change.FIRED)
+    _, first = await ask(house, f"/api/alerts/{seen.episode_id}/ack", "POST", json={})
+    await happen(house, seen, Change.CLEARED)
+    await happen(house, unseen, Change.FIRED, Change.CLEARED)
+    status, later = await ask(house, f"/api/alerts/{seen.episode_id}/ack", "POST", json={})
+    refused, answer = await ask(house, f"/api/alerts/{unseen.episode_id}/ack", "POST", json={})
+
+    assert (200, False) == (status, later["is_new"])
+    assert first["alert"]["acknowledged"] == later["alert"]["acknowledged"]
+    assert (409, "over") == (refused, answer["error"]["code"])
+
+
+async def test_private_alerts_are_there_for_nobody(house: House) -> None:
+    """Neither to be acknowledged, nor to be silenced, nor in the silences that their owner has begun elsewhere."""
+    mine = Episode(started_ms=NOW)
+    mine.key = {**mine.key, "account": "main"}
+    await happen(house, mine, Change.FIRED)
+    acknowledged, _ = await ask(house, f"/api/alerts/{mine.episode_id}/ack", "POST", json={})
+    silenced, _ = await silence(house, alert=mine.episode_id)
+    own = await house.silences.add(author="anna (Telegram)", episode_id=mine.episode_id)
+    _, listed = await ask(house, "/api/silences")
+    ended, _ = await ask(house, f"/api/silences/{own.silence_id}", "DELETE")
+
+    assert (404, 404, 404) == (acknowledged, silenced, ended)
+    assert [] == listed["silences"]
+    assert await house.silences.acknowledgement(mine.episode_id) is None
+
+
+async def test_one_alert_is_silenced_until_it_clears(house: House) -> None:
+    episode = Episode(started_ms=NOW)
+    await happen(house, episode, Change.FIRED)
+    status, answer = await silence(house, alert=episode.episode_id)
+
+    assert (200, None, episode.episode_id) == (status, answer["silence"]["until_ms"], answer["silence"]["alert"])
