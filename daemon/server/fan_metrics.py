@@ -1,6 +1,7 @@
 """What the fan-out counts, for Prometheus: who is connected, what they were sent, and which bounds were met."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -13,13 +14,13 @@ BOUNDS = (
 )  # fmt: skip
 
 
-def fan_metrics(hub: Hub, dialects: Desk) -> Iterator[Metric]:
-    """Clients by endpoint and subscriptions by channel, never by parameters: their number has no bound."""
+def fan_metrics(hub: Hub, dialects: Desk, others: Mapping[str, int] = MappingProxyType({})) -> Iterator[Metric]:
+    """Clients by endpoint (`others` by path) and subscriptions by channel, never by parameters: their number has no bound."""
     counters, limits = hub.counters, hub.limits
     clients = GaugeMetricFamily("tocsin_ws_clients", "Clients by endpoint", labels=["path"])
     for path, count in hub.clients_by_path().items():
         clients.add_metric([path], count)
-    for path, count in dialects.clients.items():
+    for path, count in (*dialects.clients.items(), *others.items()):
         clients.add_metric([path], count)
     yield clients
     subscriptions = GaugeMetricFamily(

@@ -52,7 +52,8 @@ class _Snapshot:
         yield refused
         yield from self._lanes()
         if house.showroom is not None:
-            yield from fan_metrics(house.showroom.hub, house.showroom.dialects.desk)
+            others = house.changes.clients if house.changes is not None else {}
+            yield from fan_metrics(house.hub, house.showroom.dialects.desk, others)
 
     def _feeds(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("tocsin_feed_up", "1 while the feed is up", labels=["feed"])

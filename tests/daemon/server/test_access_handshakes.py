@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from daemon.config.model import ServerConfig
 from daemon.demand import Demand
+from daemon.server.api.changes import Changes
 from daemon.server.auth import ACCESS_LIFE_S, Gate, make_key, secret_of
 from daemon.server.dialects.serve import Dialects
 from daemon.server.limits import Limits
@@ -59,7 +60,8 @@ async def staged(database: Database, clock: Clock, **limits: Any) -> AsyncIterat
         gate = Gate(Access(database), secret=None, clock=clock, show_out=hub.dismiss)
         await gate.load()
         dialects = Dialects(hub, sources, Demand(lambda: None).want)
-        house: Any = SimpleNamespace(gate=gate, showroom=SimpleNamespace(hub=hub, dialects=dialects))
+        showroom = SimpleNamespace(hub=hub, dialects=dialects)
+        house: Any = SimpleNamespace(gate=gate, hub=hub, showroom=showroom, changes=Changes(database, hub, clock))
         async with Server(house, ServerConfig(host="0.0.0.0", port=0)) as server:
             yield Stage(server, gate, hub, database, clock)
 
