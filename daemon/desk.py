@@ -9,7 +9,7 @@ import aiohttp
 
 from daemon.clock import Clock
 from daemon.config.model import SinkConfig
-from daemon.dispatch import Dispatch, LaneConfig
+from daemon.dispatch import Dispatch, Dress, LaneConfig
 from rules.alerts import Severity
 from rules.delivery import Policy
 from sinks.registry import Options, PacedSink, build
@@ -34,6 +34,7 @@ class Desk:
 
     def __init__(self, outbox: Outbox, session: aiohttp.ClientSession, *, clock: Clock, options: Options) -> None:
         self.grace_s = GRACE_S  # 0: somebody is in a hurry
+        self.dress: Dress | None = None  # puts buttons under the messages of sinks that can be answered
         self.trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outbox = outbox
         self._session = session
@@ -67,6 +68,7 @@ class Desk:
                 repeats=_repeats(sink),
                 policy=policy.sinks.get(name),
                 late_after_ms=sink.late_after_ms,
+                dress=self.dress if sink.answer is not None else None,
             )
             for name, sink in sinks.items()
         }

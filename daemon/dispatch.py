@@ -33,6 +33,8 @@ from storage.trouble import StorageTrouble
 
 log = logging.getLogger(__name__)
 
+Dress = Callable[[Delivery, Message], Awaitable[Message]]  # puts buttons under a message that is about to leave
+
 PATIENCE_S = 30.0  # longer than any driver's own time-outs; past it the answer did not come
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 1.0, 60.0
 BUSY_WITHOUT_ADVICE_S = 5.0
@@ -50,6 +52,7 @@ class LaneConfig:
     repeats: frozenset[Severity] = frozenset({Severity.CRITICAL})  # sent once more when the answer was lost
     policy: SinkPolicy | None = None  # when it wants to be told; None: at once, and edited where the chat can
     late_after_ms: int = 120_000
+    dress: Dress | None = None  # None: nothing can be pressed
 
 
 @dataclass(kw_only=True)
@@ -226,15 +229,16 @@ class _Lane:
     async def _refresh(self, delivery: Delivery, name: str) -> None:
         """Let the alert's first message say how it stands. What matters was told aloud: this is tried once."""
         self._pace = self._pace.spent(self._clock())
+        message = await self._dressed(delivery, self._message(delivery, is_edit=True))
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._config.sink.deliver(self._message(delivery, is_edit=True), edits=name)
+                await self._config.sink.deliver(message, edits=name)
             self._status.edited += 1
         except (SinkTrouble, TimeoutError) as exc:
             log.debug("the first message stays as it was", extra=self._about(delivery, str(exc) or NO_ANSWER))
 
     async def _send(self, delivery: Delivery) -> Receipt:
-        message = self._message(delivery)
+        message = await self._dressed(delivery, self._message(delivery))
         if delivery.edits is not None:
             if await self._edit(delivery, message):
                 return Receipt(delivery.edits)
@@ -261,6 +265,16 @@ class _Lane:
                 is_changed = False
         self._status.edited += is_changed
         return is_changed
+
+    async def _dressed(self, delivery: Delivery, message: Message) -> Message:
+        """With its buttons; without a database it goes out bare, because the words matter more."""
+        if self._config.dress is None:
+            return message
+        try:
+            return await self._config.dress(delivery, message)
+        except StorageTrouble as exc:
+            log.warning("message goes without buttons", extra=self._about(delivery, str(exc)))
+            return message
 
     def _message(self, delivery: Delivery, *, is_edit: bool = False) -> Message:
         """The words, as they are true now."""

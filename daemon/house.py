@@ -9,6 +9,8 @@ from typing import Any, Self
 
 from daemon.alive import Alive, Vitals, vitals
 from daemon.bus import Bus, Mailbox
+from daemon.chat.chats import Chats
+from daemon.chat.facts import Facts
 from daemon.clock import Clock, wall_ms
 from daemon.config.model import Config
 from daemon.config.policy import policy_of
@@ -76,6 +78,7 @@ class House:
         self.recorder: Recorder
         self.ear: Ear
         self._alive: Alive
+        self.chats: Chats
         self.feeds: Feeds
         self.hub: Hub
         self.changes: Changes | None = None
@@ -133,6 +136,8 @@ class House:
             ring=house._desk.ring,
             clock=clock,
         )
+        house.chats = Chats(house._facts(), session, patience=house._options.patience)
+        house._desk.dress = house.chats.dress
         await house._recover()
         http = await stack.enter_async_context(Http(clock=clock))
         house._timetable = await stack.enter_async_context(Timetable())
@@ -231,6 +236,19 @@ class House:
             now_ms=self.clock(),
         )
 
+    def _facts(self) -> Facts:
+        return Facts(
+            database=self.database,
+            silences=self.silences,
+            post=self.post,
+            config=lambda: self.config,
+            vitals=self._vitals,
+            feeds=lambda: self.feeds.statuses,
+            views=lambda: None if self.showroom is None else self.showroom.views,
+            heard=self.ear.bell.set,
+            clock=self.clock,
+        )
+
     def _open_desk(self) -> None:
         self._desk.open(self.config.sinks, self.post.policy, self.recorder.why_muted, self.config.label)
 
@@ -239,6 +257,7 @@ class House:
         tasks = [
             group.create_task(self.ear.listen(), name="silences"),
             group.create_task(self._alive.run(), name="signs of life"),
+            group.create_task(self.chats.run(), name="chats"),
         ]
         if self.changes is not None:
             tasks.append(group.create_task(self.changes.run(), name="changes of alerts"))
@@ -346,6 +365,7 @@ class House:
             await self._desk.close()
             await self._patiently(lambda: self._desk.take_up(self.config.sinks, self.clock()))
             self._open_desk()
+            self.chats.changed.set()
         await self._listen()
 
     async def _listen(self) -> None:

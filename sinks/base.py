@@ -9,6 +9,13 @@ from rules.alerts import Moment as Moment
 from rules.delivery.letters import Notice as Notice
 
 
+class Button(msgspec.Struct, frozen=True, gc=False):
+    """Something that can be pressed under a message, where the chat has that."""
+
+    words: str
+    data: str  # what the press brings back: at most 64 bytes
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Words for people, without any chat's markup."""
 
@@ -19,6 +26,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     change: Change | None = None  # None: a word of our own (a test, a lane that died)
     is_silent: bool | None = None  # without a sound, where the chat can; None: as the chat's driver thinks fit
     replies: str | None = None  # the name of the message that this one speaks of again, where the chat has threads
+    buttons: tuple[tuple[Button, ...], ...] = ()  # in rows; an edit without them takes them away
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):

@@ -53,6 +53,7 @@ async def post(
     who: str,
     patience: Patience,
     headers: Mapping[str, str] | None = None,
+    answer_max: int = _ANSWER_MAX,
 ) -> Reply:
     """Post JSON and return whatever is answered; Unreached or Uncertain when nothing is.
 
@@ -66,7 +67,7 @@ async def post(
     sent_headers = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
     try:
         async with session.post(url, data=data, headers=sent_headers, timeout=limit, allow_redirects=False) as answer:
-            return Reply(answer.status, await _body(answer), retry_after_s(answer.headers))
+            return Reply(answer.status, await _body(answer, answer_max), retry_after_s(answer.headers))
     except aiohttp.InvalidURL:
         raise Undeliverable(f"{who}: the address of its API is not a URL") from None
     except aiohttp.ClientHttpProxyError as exc:  # it made no way to the chat, so nothing went there
@@ -81,14 +82,14 @@ async def post(
         raise Uncertain(f"{who}: the connection broke before the answer came ({type(exc).__name__})") from None
 
 
-async def _body(answer: aiohttp.ClientResponse) -> bytes | None:
+async def _body(answer: aiohttp.ClientResponse, answer_max: int) -> bytes | None:
     """The answer's body, or None if it breaks off: the status alone still tells most."""
     pieces, size = [], 0
     try:
         async for piece in answer.content.iter_any():
             pieces.append(piece)
             size += len(piece)
-            if size > _ANSWER_MAX:
+            if size > answer_max:
                 return None
     except (aiohttp.ClientError, OSError, TimeoutError):
         return None

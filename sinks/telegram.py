@@ -121,6 +121,9 @@ class TelegramSink:
         else:
             payload |= {"text": to_html(message), "parse_mode": "HTML"}
         payload["link_preview_options"] = {"is_disabled": True}
+        if message.buttons:
+            rows = [[{"text": one.words, "callback_data": one.data} for one in row] for row in message.buttons]
+            payload["reply_markup"] = {"inline_keyboard": rows}
         if number is not None:
             method = "editMessageText"
             payload["message_id"] = number

@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, bindparam, delete, select, update
 
+from rules.alerts import Alert
 from storage.database import Database
-from storage.schema import buttons
+from storage.rows import to_alert
+from storage.schema import alerts, buttons
 from storage.sentences import insert_once
 
 LAST_MS = 48 * 3_600_000  # what is older is answered with a command
@@ -27,6 +29,7 @@ presses_of_episode = (
     .order_by(buttons.c.pressed_ms.desc())
     .limit(bindparam("the_limit"))
 )
+alert_of_buttons = select(alerts).where(alerts.c.episode_id == bindparam("the_episode"))
 first_press = (
     update(buttons)
     .where(
@@ -84,6 +87,12 @@ class Buttons:
         async with self._database.reader() as connection:
             row = (await connection.execute(buttons_by_token, {"the_token": token})).first()
         return None if row is None else _panel(row)
+
+    async def alert(self, episode_id: str) -> Alert | None:
+        """The alert under a message: also a private one, because whoever got the message knows it."""
+        async with self._database.reader() as connection:
+            row = (await connection.execute(alert_of_buttons, {"the_episode": episode_id})).first()
+        return None if row is None else to_alert(row)
 
     async def press(self, token: str, press: str, action: str, who: str) -> Panel | None:
         """The first press counts: two at once get one result, and the same press again is the same press.

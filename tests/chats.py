@@ -76,6 +76,11 @@ class Shown(msgspec.Struct):
     raw: Any
     edits: int = 0
 
+    @property
+    def buttons(self) -> list[dict[str, str]]:
+        """What can be pressed under a Telegram message."""
+        return [one for row in self.raw.get("reply_markup", {}).get("inline_keyboard", []) for one in row]
+
 
 class Chat:
     """What all receivers have in common: a server on 127.0.0.1, a record of requests, and moods.
@@ -130,8 +135,8 @@ class Chat:
             body = raw
         peer = request.transport.get_extra_info("peername") if request.transport else ("", 0)
         seen = Seen(time.monotonic(), request.method, request.path, dict(request.headers), body, str(peer[1]))
-        mood = self.moods.popleft() if self.moods else self.always
-        answer = self._answer(seen) if _takes(mood) else Reply(200)
+        mood = self._mood(seen)
+        answer = await self._answered(seen) if _takes(mood) else Reply(200)
         self.requests.append(seen)
         async with self._arrived:
             self._arrived.notify_all()
@@ -150,6 +155,15 @@ class Chat:
             headers=CIMultiDict(answer.headers),
         )
 
+    def _mood(self, seen: Seen) -> Mood | None:
+        """How this request is treated."""
+        del seen
+        return self.moods.popleft() if self.moods else self.always
+
+    async def _answered(self, seen: Seen) -> Reply:
+        """The answer, once there is one."""
+        return self._answer(seen)
+
     def _answer(self, seen: Seen) -> Reply:
         """Take the message, or refuse it as the real one would."""
         raise NotImplementedError
@@ -162,22 +176,122 @@ class Chat:
 
 
 class Telegram(Chat):
-    """A Bot API server: `sendMessage` and `editMessageText`, entities parsed and counted as the real one does."""
+    """A Bot API server: messages, edits, presses and updates; entities parsed and counted as the real one does.
+
+    `happens` puts an update; a question for updates is answered at once when there are some, else when there are.
+    Of two who ask at the same time the earlier is told that there is a conflict, as by the real one.
+    """
 
     def __init__(self, token: str = "123456:AAE-loopback_token") -> None:
         super().__init__()
         self.token = token
         self.moved: dict[str, int] = {}  # group -> the supergroup it became
+        self.updates: list[dict[str, Any]] = []
+        self.notes: list[tuple[str, str]] = []  # (press, what was answered)
+        self._happened = asyncio.Event()  # renewed each time; whoever waits on an old one is woken
+        self.asking = 0  # the latest question for updates
+        self.asked_from = 0  # and what it asked for
+        self._is_closing = False
+        self.moods_of: dict[str, deque[Mood]] = {}  # method -> moods of its own; the others are not for getUpdates
 
     def address(self, chat: str = "-1001") -> str:
         """The sink address of one chat here; `api_url` is this server's `url`."""
         return f"tgram://{self.token}/{chat}"
+
+    async def __aexit__(self, *parts: object) -> None:
+        self._is_closing = True
+        self._wake()
+        await super().__aexit__(*parts)
+
+    def _mood(self, seen: Seen) -> Mood | None:
+        method = seen.path.rpartition("/")[2]
+        if own := self.moods_of.get(method):
+            return own.popleft()
+        return None if method == "getUpdates" else super()._mood(seen)
+
+    async def _answered(self, seen: Seen) -> Reply:
+        if seen.path == f"/bot{self.token}/getUpdates":
+            return await self._updates(seen)
+        return self._answer(seen)
+
+    def happens(self, **what: Any) -> int:
+        """Something for the bot: `message={...}` or `callback_query={...}`; its number."""
+        number = 1_000 + len(self.updates)
+        self.updates.append({"update_id": number, **what})
+        self._wake()
+        return number
+
+    def writes(self, text: str, *, user: int = 1, name: str = "anna", chat: int = -1001) -> int:
+        """Somebody writes a message."""
+        sender = {"id": user, "is_bot": False, "first_name": name, "username": name}
+        message = {
+            "message_id": 9_000 + len(self.updates),
+            "date": 1,
+            "chat": {"id": chat},
+            "from": sender,
+            "text": text,
+        }
+        return self.happens(message=message)
+
+    def presses(self, words: str, *, shown: Shown | None = None, user: int = 1, name: str = "anna") -> str:
+        """Somebody presses the button that begins so, under this message or the latest; the name of the press."""
+        shown = shown or self.shown[-1]
+        (data,) = (one["callback_data"] for one in shown.buttons if one["text"].startswith(words))
+        return self.brings(data, shown=shown, user=user, name=name)
+
+    def brings(self, data: str, *, shown: Shown | None = None, user: int = 1, name: str = "anna") -> str:
+        """The same with any data, also such as no button has."""
+        shown = shown or self.shown[-1]
+        press = f"press-{len(self.updates)}"
+        message = {
+            "message_id": int(shown.message_id),
+            "date": 1,
+            "chat": {"id": int(shown.chat)},
+            "text": shown.text,
+            "entities": [{"type": "bold", "offset": 0, "length": 4}],
+        }
+        sender = {"id": user, "is_bot": False, "first_name": name, "username": name}
+        self.happens(callback_query={"id": press, "from": sender, "message": message, "data": data})
+        return press
+
+    def _wake(self) -> None:
+        self._happened.set()
+        self._happened = asyncio.Event()
+
+    async def _updates(self, seen: Seen) -> Reply:
+        """Those from `offset` on, which confirms the earlier ones."""
+        self.asking += 1
+        mine = self.asking
+        self.asked_from = int(seen.body.get("offset", 0))
+        self._wake()  # whoever asked before is told that somebody else does
+        first, wait_s = int(seen.body.get("offset", 0)), float(seen.body.get("timeout", 0))
+        try:
+            async with asyncio.timeout(wait_s):
+                while True:
+                    if mine != self.asking:
+                        return telegram_error(
+                            409,
+                            "Conflict: terminated by other getUpdates request; make sure that only one bot instance is"
+                            " running",
+                        )
+                    if found := [one for one in self.updates if one["update_id"] >= first]:
+                        break
+                    if self._is_closing:
+                        break
+                    await self._happened.wait()
+        except TimeoutError:
+            found = []
+        return Reply(200, json.dumps({"ok": True, "result": found[:100]}))
 
     def _answer(self, seen: Seen) -> Reply:
         _, _, rest = seen.path.partition("/bot")
         token, _, method = rest.partition("/")
         if token != self.token:
             return telegram_error(401, "Unauthorized")
+        if method == "answerCallbackQuery":
+            return self._note(seen.body)
+        if method == "editMessageReplyMarkup":
+            return self._unbutton(seen.body)
         if method not in {"sendMessage", "editMessageText"}:
             return telegram_error(404, "Not Found")
         if not isinstance(seen.body, dict):
@@ -197,6 +311,9 @@ class Telegram(Chat):
                 return telegram_error(400, f"Bad Request: can't parse entities: {exc}")
         if not text.strip():
             return telegram_error(400, "Bad Request: message text is empty")
+        rows = seen.body.get("reply_markup", {}).get("inline_keyboard", [])
+        if any(not 1 <= len(one["callback_data"].encode()) <= 64 for row in rows for one in row):
+            return telegram_error(400, "Bad Request: BUTTON_DATA_INVALID")
         if len(text.encode("utf-16-le")) // 2 > TELEGRAM_LIMIT:
             return telegram_error(400, "Bad Request: message is too long")
         return self._take(method, chat, text, seen.body)
@@ -209,7 +326,7 @@ class Telegram(Chat):
             found = self._find(chat, str(body.get("message_id")))
             if found is None:
                 return telegram_error(400, "Bad Request: message to edit not found")
-            if found.text == text:
+            if found.text == text and found.raw.get("reply_markup") == body.get("reply_markup"):
                 return telegram_error(
                     400,
                     "Bad Request: message is not modified: specified new message content and reply markup are exactly"
@@ -219,6 +336,20 @@ class Telegram(Chat):
         number = int(chat) if chat.lstrip("-").isdecimal() else -1009
         result = {"message_id": int(shown.message_id), "date": 1, "chat": {"id": number, "type": "group"}, "text": text}
         return Reply(200, json.dumps({"ok": True, "result": result}))
+
+    def _note(self, body: dict[str, Any]) -> Reply:
+        if len(str(body.get("text", ""))) > 200:
+            return telegram_error(400, "Bad Request: MESSAGE_TOO_LONG")
+        self.notes.append((str(body.get("callback_query_id")), str(body.get("text", ""))))
+        return Reply(200, json.dumps({"ok": True, "result": True}))
+
+    def _unbutton(self, body: dict[str, Any]) -> Reply:
+        found = self._find(str(body.get("chat_id")), str(body.get("message_id")))
+        if found is None:
+            return telegram_error(400, "Bad Request: message to edit not found")
+        found.raw = {key: value for key, value in found.raw.items() if key != "reply_markup"}
+        found.edits += 1
+        return Reply(200, json.dumps({"ok": True, "result": True}))
 
 
 class Slack(Chat):

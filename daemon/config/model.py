@@ -88,6 +88,13 @@ class Uncertain(Section):
         return policy == "repeat"
 
 
+class AnswerConfig(Section):
+    """Who may answer alerts in their chat."""
+
+    users: list[Annotated[int, Field(ge=1, le=2**53)]] = Field(min_length=1, max_length=100)
+    """Telegram's numbers of the people who may press buttons and give commands; nobody else is answered"""
+
+
 class SinkConfig(Section):
     """One recipient."""
 
@@ -115,6 +122,17 @@ class SinkConfig(Section):
     """severities that arrive without a sound, where the chat can; what eases or clears always does"""
     group: GroupConfig = GroupConfig()
     """how messages about the same thing become one"""
+
+    answer: AnswerConfig | None = None
+    """who may press buttons under its messages and give commands in the chat; for tgram:// only"""
+
+    @field_validator("answer")
+    @classmethod
+    def _can_be_answered(cls, answer: AnswerConfig | None, info: ValidationInfo) -> AnswerConfig | None:
+        url = info.data.get("url")
+        if answer is not None and url is not None and not url.get_secret_value().strip().lower().startswith("tgram://"):
+            raise ValueError("answer is for tgram:// only; other chats cannot be answered")
+        return answer
 
     @field_validator("api_url")
     @classmethod

@@ -1,0 +1,1 @@
+"""People answer: presses and commands in the chat where the alert reached them."""
