@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from daemon.chat import muting, telling
+from daemon.chat import market, muting, telling, trying
 from daemon.chat.asked import Asked, Wrong
 from daemon.chat.facts import Facts
 from daemon.chat.saying import line
@@ -55,6 +55,11 @@ COMMANDS: Mapping[str, Command] = dict(
         _command("/status", "how the house is", telling.status),
         _command("/alerts", "what fires now", telling.alerts),
         _command("/rules", "all rules", telling.rules),
+        _command("/why ID", "how near a rule is to firing, and what it said last", trying.why),
+        _command("/funding BTC", "predicted funding at every venue", market.funding),
+        _command("/liquidations BTC 1h", "what was liquidated", market.liquidations),
+        _command("/peg USDC", "what a stablecoin is worth", market.peg),
+        _command("/backtest ID 7d", "what a rule would have said", trying.backtest),
         _command("/mute ID|SYMBOL 4h", "keep a rule or a symbol quiet for a while", muting.mute),
         _command("/unmute [ID|SYMBOL]", "end a silence; its id, rule or symbol", muting.unmute),
         _command("/silences", "what is kept quiet", muting.silences),

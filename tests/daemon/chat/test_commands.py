@@ -8,6 +8,7 @@ import pytest
 
 from daemon.chat.commands import COMMANDS
 from daemon.chat.saying import line, text_of
+from rules.events import FundingRate, Liquidation
 from sinks.fit import weight
 from storage.database import Database
 from tests.chats import Telegram, parse_html
@@ -64,6 +65,58 @@ async def test_commands_are_answered(tmp_path: Path, venue: Venue, phone: Telegr
     ]
     assert "There is no such command; /help lists those there are." == unknown
     assert seen.endswith("(acknowledged by ben <desk>)")
+
+
+async def test_questions_about_rules_and_the_market(tmp_path: Path, venue: Venue, phone: Telegram) -> None:
+    home = home_of(tmp_path, venue, phone, server={"port": 0, "tables": True, "live": []})
+    async with home.living() as house:
+        await phone.wait_for(lambda chat: len(chat.shown) == 1)
+        now_ms = house.clock()
+        place: dict[str, Any] = {"venue": "okx", "symbol": "BTC-USDT-PERP", "at_ms": now_ms, "received_ms": now_ms}
+        hit = place | {"price": 100_000.0, "price_kind": "bankruptcy"}
+        await house._bus.publish(
+            [
+                FundingRate(**place, rate=0.0001, interval_h=4.0),
+                Liquidation(**hit, side="long", quantity=2.0, notional_usd=200_000.0),
+                Liquidation(**hit, side="short", quantity=1.0, notional_usd=100_000.0),
+            ]
+        )
+        assert house.showroom is not None
+        await until(lambda: house.showroom is not None and house.showroom.views.liquidations.version == 2)
+        before = house.recorder.events_seen
+        await until(lambda: house.recorder.events_seen > before)  # what came before is written down
+        funding = await asked(phone, "/funding btc")
+        liquidations = await asked(phone, "/liquidations BTC 1h")
+        peg = await asked(phone, "/peg USDT")
+        why = await asked(phone, "/why cheap")
+        backtest = await asked(phone, "/backtest cheap 7d")
+        wrong = [
+            await asked(phone, text)
+            for text in (
+                "/funding",
+                "/funding DOGE",
+                "/liquidations BTC 9d",
+                "/peg XYZ",
+                "/why nothing",
+                "/backtest cheap",
+            )
+        ]
+
+    assert funding.startswith("okx 0.01% per 4 h (0.02% per 8 h), BTC-USDT-PERP, ")
+    assert "longs $200k in 1\nshorts $100k in 1\nlargest $200k long BTC-USDT-PERP on okx" == liquidations
+    assert peg.startswith("defillama 0.97, -3% from its peg, ")
+    assert why.startswith("cheap")
+    assert "USDT" in why
+    assert "last message sent to phone" in why
+    assert "fires 1, escalated 0, flaps 0" in backtest
+    assert [
+        "Name one coin.",
+        "No funding of DOGE was heard; is it among server.live, or in a rule?",
+        "At most 24h.",
+        "No quote of XYZ was heard.",
+        "There is no rule nothing; /rules lists them.",
+        "Name one rule, and how far back.",
+    ] == [text.splitlines()[0] for text in wrong]
 
 
 async def test_mutes_begin_are_listed_and_end(tmp_path: Path, venue: Venue, phone: Telegram) -> None:
