@@ -1,6 +1,8 @@
-"""(a) From a text frame to `no rule fired`, beside the bare msgspec decode of the same frame into the codec's Struct."""
+"""(a) From a text frame to `no rule fired`, beside the bare msgspec decode of the same frame: without types, as in `decoders`."""
 
 from collections.abc import Callable, Iterator
+
+import msgspec
 
 from bench.measure import Row, beside
 from daemon.wire import binance, bybit, okx
@@ -65,25 +67,25 @@ def _mine() -> list[Rule]:
     ]
 
 
-def _cases() -> Iterator[tuple[str, bytes, Callable[[bytes], object], Callable[[bytes], object]]]:
-    """(name, frame, our decode to events, msgspec's decode of the frame into the very Struct that ours begins with)."""
+def _cases() -> Iterator[tuple[str, bytes, Callable[[bytes], object]]]:
+    """(name, frame, our decode to events)."""
     ours = binance.Decoder()
-    yield "binance markPrice (2 events)", MARK, lambda f: ours.decode(f, NOW_MS), binance._row.decode
-    yield "binance forceOrder", FORCE, lambda f: ours.decode(f, NOW_MS), binance._row.decode
-    tickers = bybit.Decoder()
+    yield "binance markPrice (2 events)", MARK, lambda f: ours.decode(f, NOW_MS)
+    yield "binance forceOrder", FORCE, lambda f: ours.decode(f, NOW_MS)
+    tickers = bybit.Decoder(prices_of=())  # as for rules: best prices are read while somebody asks for them
     tickers.decode(SNAPSHOT, NOW_MS)
-    yield "bybit ticker, mark price", QUIET_DELTA, lambda f: tickers.decode(f, NOW_MS), bybit._frame.decode
-    yield "bybit ticker, mark and funding (2 events)", DELTA, lambda f: tickers.decode(f, NOW_MS), bybit._frame.decode
-    yield "bybit allLiquidation", ALL_LIQUIDATION, lambda f: tickers.decode(f, NOW_MS), bybit._frame.decode
+    yield "bybit ticker, mark price", QUIET_DELTA, lambda f: tickers.decode(f, NOW_MS)
+    yield "bybit ticker, mark and funding (2 events)", DELTA, lambda f: tickers.decode(f, NOW_MS)
+    yield "bybit allLiquidation", ALL_LIQUIDATION, lambda f: tickers.decode(f, NOW_MS)
     swaps = okx.Decoder()
     swaps.decode(FUNDING, NOW_MS)
-    yield "okx funding-rate", FUNDING, lambda f: swaps.decode(f, NOW_MS), okx._frame.decode
+    yield "okx funding-rate", FUNDING, lambda f: swaps.decode(f, NOW_MS)
 
 
 def rows() -> Iterator[Row]:
     """Each frame with 10, 1,000 and 10,000 rules loaded."""
     engines = {count: Engine([*_others(count - 3), *_mine()]) for count in (10, 1_000, 10_000)}
-    for name, frame, decode, bare in _cases():
+    for name, frame, decode in _cases():
         for count, engine in engines.items():
             observe = engine.observe
 
@@ -95,8 +97,8 @@ def rows() -> Iterator[Row]:
                 for event in decode(frame):  # type: ignore[attr-defined]  # data frames give events
                     observe(event, NOW_MS)
 
-            def alone(frame: bytes = frame, bare: Callable[[bytes], object] = bare) -> object:
-                return bare(frame)
+            def alone(frame: bytes = frame) -> object:
+                return msgspec.json.decode(frame)
 
             ours_us, bare_us, ratio = beside(whole, alone, calls=20_000)
             yield Row(
