@@ -52,8 +52,13 @@ class _Request(msgspec.Struct, gc=False):
     id: int | str | None = None
 
 
+class _Numbered(msgspec.Struct, gc=False):
+    id: int | str | None = None
+
+
 _frame = msgspec.json.Decoder(_Frame)
 _request = msgspec.json.Decoder(_Request)
+_numbered = msgspec.json.Decoder(_Numbered)
 _symbols = msgspec.json.Decoder(list[str])
 _METHODS: dict[str, Method] = {"SUBSCRIBE": "subscribe", "UNSUBSCRIBE": "unsubscribe", "PING": "ping"}
 
@@ -176,6 +181,14 @@ def read_request(frame: bytes | str) -> Request:
     except (msgspec.DecodeError, ValueError, RecursionError) as exc:
         raise Unreadable(f"not a request to DataMaxi+: {brief(exc)}") from exc
     return Request(_METHODS.get(request.method.upper(), "other"), tuple(request.params), request.id)
+
+
+def read_id(frame: bytes | str) -> int | str | None:
+    """The id of what `read_request` could not read, for its answer; None if it has none that can go back."""
+    try:
+        return _numbered.decode(frame).id
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
 
 
 def acknowledge(request: Request, accepted: Sequence[str] | None = None) -> list[str]:

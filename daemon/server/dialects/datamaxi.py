@@ -133,7 +133,8 @@ class _Talk:
         try:
             request = wire.read_request(message)
         except Unreadable as exc:
-            self.trouble("invalid_request", str(exc))
+            request_id = wire.read_id(message)
+            self._say([wire.complain(None if _is_huge(request_id) else request_id, str(exc))])
             return
         if len(request.topics) >= _A_MESSAGE and not self._takes(len(request.topics) // _A_MESSAGE):
             return

@@ -82,6 +82,25 @@ async def test_topics_are_given_up() -> None:
         await until(lambda: not place.wishes)
 
 
+@pytest.mark.parametrize(
+    ("said", "request_id"),
+    [
+        ({"method": "SUBSCRIBE", "params": "BTC-USDT@binance", "id": 3}, 3),
+        ({"method": "SUBSCRIBE", "params": ["BTC-USDT@binance", 5], "id": "mine"}, "mine"),
+        ({"method": None, "id": 4}, 4),
+        ({"params": 1, "id": 10**18}, None),
+        ({"params": 1, "id": [5]}, None),
+        ({"params": 1}, None),
+    ],
+)
+async def test_a_request_that_makes_no_sense_is_answered_under_its_id(said: object, request_id: object) -> None:
+    """Otherwise a client that has asked several things does not know which of them failed."""
+    async with booth() as place, place.client(FUNDING) as client:
+        answer = await client.ask(said)
+
+        assert (400, request_id) == (answer["error"]["code"], answer["id"])
+
+
 async def test_a_ping_is_answered_and_its_absence_ends_the_connection() -> None:
     """After half an hour; subscribing is no ping."""
     async with booth() as place:
