@@ -7,6 +7,7 @@ import msgspec
 
 PERPETUAL = "PERP"
 _QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD1", "USDE", "TUSD", "USD", "EUR", "BTC", "ETH")
+_DOLLARS = "USD"
 _PACKED = re.compile(r"(?P<pair>[^_-]+)(?:[_-](?P<expiry>\w+))?")
 _MULTIPLIED = re.compile(r"^(?:1(?:0{3,7})|1M(?=BABY))(?=[A-Z])")
 
@@ -49,8 +50,9 @@ def from_packed(text: str, *, default_quote: str | None = None) -> Instrument:
     if match is None:
         raise ValueError(f"'{text}' is not an instrument of this venue")
     pair, expiry = match["pair"].upper(), match["expiry"]
-    if expiry == PERPETUAL:  # COIN-M spells BTCUSD_PERP
-        expiry = None
+    if expiry == PERPETUAL and pair.endswith(_DOLLARS) and pair != _DOLLARS:
+        # only what is margined in coins writes PERP out: BNBUSD_PERP is not about BN in BUSD
+        return Instrument(pair.removesuffix(_DOLLARS), _DOLLARS)
     if default_quote is not None and pair.endswith(PERPETUAL) and expiry is None:
         return Instrument(pair.removesuffix(PERPETUAL), default_quote)
     for quote in _QUOTES:

@@ -156,6 +156,8 @@ class Decoder:
         if row.st == COIN_MARGINED and not self._is_wanted(row.s):
             return ()
         symbol = to_symbol(row.s)
+        if is_coin_margined(symbol) and symbol not in self._coin_margined:  # not every row says `st`
+            return ()
         price = positive(row.p)
         rate = number(row.r) if row.T else None  # delivery contracts: r "" or 0, T 0
         if price is None and rate is None:
@@ -185,8 +187,11 @@ class Decoder:
 
     def _liquidation(self, row: _Force, received_ms: int) -> tuple[Event, ...]:
         order = row.o
-        in_contracts = COIN_MARGINED in (row.st, order.st)
-        if in_contracts and not self._is_wanted(order.s):
+        if COIN_MARGINED in (row.st, order.st) and not self._is_wanted(order.s):
+            return ()
+        symbol = to_symbol(order.s)
+        in_contracts = is_coin_margined(symbol)  # not every row says `st`
+        if in_contracts and symbol not in self._coin_margined:
             return ()
         quantity = positive(order.z)
         if quantity is None:
@@ -197,7 +202,6 @@ class Decoder:
             kind, price = "order", positive(order.p)
         if price is None:
             raise ValueError(f"a liquidation of {order.s} has no price")
-        symbol = to_symbol(order.s)
         if in_contracts:
             notional_usd = quantity * contract_usd(symbol)
             quantity = notional_usd / price

@@ -28,6 +28,7 @@ def from_symbol(symbol: str) -> str:
     return pair + _PERPETUAL if instrument.quote == _COIN_MARGINED else pair
 
 
+@lru_cache(maxsize=16_384)
 def is_coin_margined(symbol: str) -> bool:
     """Whether this instrument is COIN-M's: counted in contracts of dollars, paid in the coin."""
     return symbol.split("-")[1:2] == [_COIN_MARGINED]

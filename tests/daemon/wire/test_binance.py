@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from daemon.wire import binance
+from daemon.wire import binance, binance_symbols
 from daemon.wire.control import Accepted, Ignored, Pong, Rejected, Unreadable
 from rules.events import Event, FundingRate, Liquidation, MarkPrice
 
@@ -96,6 +96,18 @@ def test_binance_coin_margined_rows_that_nobody_names_are_dropped() -> None:
     assert [] == read(coin_margined)
     assert 2 == len(read([coin_margined, MARK]))
     assert [] == read({**coin_margined, "s": "?"}, binance.Decoder(coin_margined={"BTC-USD-PERP"}))
+
+
+@pytest.mark.parametrize("name", ["BTCUSD_PERP", "BNBUSD_PERP", "BTCUSD_200925"])
+def test_binance_coin_margined_rows_are_known_without_their_mark_too(name: str) -> None:
+    """Not every row says `st`; three contracts of Bitcoin are $300, whatever it costs."""
+    unmarked = forced(s=name, st=None, z="3")
+
+    assert [] == read(unmarked)
+    assert [] == read({key: value for key, value in {**MARK, "s": name}.items() if key != "st"})
+
+    order = liquidation(unmarked, binance.Decoder(coin_margined={binance_symbols.to_symbol(name)}))
+    assert (300.0 if name.startswith("BTC") else 30.0) == order.notional_usd
 
 
 def test_binance_coin_margined_rows_that_are_named_are_read() -> None:
