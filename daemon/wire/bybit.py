@@ -110,6 +110,9 @@ class Decoder:
             topic, data = message.topic, message.data
             if isinstance(data, LiveTicker):
                 if topic.startswith("tickers."):
+                    known = self._tickers.get(data.symbol)
+                    if known is not None and message.type == "delta" and data.has_no_prices():
+                        return known.take(data, message.ts, received_ms, self.intervals_h)
                     return self._ticker(data, message, received_ms)
                 if topic.startswith("liquidation."):
                     return (_retired_liquidation(data, received_ms),)

@@ -48,6 +48,10 @@ class LiveTicker(Ticker, gc=False, rename="camel"):
     ask1_price: Amount | None = None
     ask1_size: Amount | None = None
 
+    def has_no_prices(self) -> bool:
+        """Whether only what comes less often has changed."""
+        return self.bid1_size is self.ask1_size is self.last_price is self.bid1_price is self.ask1_price is None
+
 
 class GappyTicker(Ticker, gc=False, rename="camel"):
     """The same with prices that are "": a contract that is not traded yet, or no longer."""
@@ -112,7 +116,8 @@ class Known:
 
     def take(self, new: Ticker, at_ms: int, received_ms: int, intervals_h: Mapping[str, float]) -> tuple[Event, ...]:
         """What `new` changed, told with all that is known; `new` is a snapshot or a change of it."""
-        events: tuple[Event, ...] = ()
+        mark_price: MarkPrice | None = None
+        funding: FundingRate | None = None
         mark, index = new.mark_price, new.index_price
         if mark is not None or index is not None:
             if mark is not None:  # read in place: these two come ten times a second for every contract
@@ -128,15 +133,13 @@ class Known:
                 except ValueError:
                     self.index = positive(index)
             if self.mark is not None:
-                events = (
-                    MarkPrice(
-                        venue=VENUE,
-                        symbol=self.symbol,
-                        price=self.mark,
-                        index_price=self.index,
-                        at_ms=at_ms,
-                        received_ms=received_ms,
-                    ),
+                mark_price = MarkPrice(
+                    venue=VENUE,
+                    symbol=self.symbol,
+                    price=self.mark,
+                    index_price=self.index,
+                    at_ms=at_ms,
+                    received_ms=received_ms,
                 )
         rate, settles, interval = new.funding_rate, new.next_funding_time, new.funding_interval_hour
         if rate is not None or settles is not None or interval is not None:
@@ -160,7 +163,7 @@ class Known:
                     at_ms=at_ms,
                     received_ms=received_ms,
                 )
-                events = (*events, funding)
+        interest: OpenInterest | None = None
         if (
             new.open_interest is not None
             or new.open_interest_value is not None
@@ -168,9 +171,9 @@ class Known:
             or new.single_open_interest_value is not None
         ):
             interest = self._take_interest(new, at_ms, received_ms)
-            if interest is not None:
-                events = (*events, interest)
-        return events
+        elif mark_price is not None:  # most frames
+            return (mark_price,) if funding is None else (mark_price, funding)
+        return tuple(event for event in (mark_price, funding, interest) if event is not None)
 
     def take_prices(
         self, new: LiveTicker, sequence: int | None, at_ms: int, received_ms: int, *, is_wanted: bool
