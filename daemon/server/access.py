@@ -41,7 +41,7 @@ def guard(config: ServerConfig, gate: Gate | None, dialects: Mapping[str, Sequen
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if (token is None and gate is None) or (gate is not None and request.path in _OPEN):
+        if (token is None and gate is None) or (gate is not None and (request.path in _OPEN or _is_preflight(request))):
             return await handler(request)
         own = dialects.get(request.path) if dialects is not None else None
         if (own is not None and not own) or (token is not None and _shows(request, token)):
@@ -74,6 +74,11 @@ def shown_key(request: web.Request, headers: Sequence[str]) -> str | None:
 def turned_away(request: web.Request) -> Reason | None:
     """Why the client of a dialect may not come in; None if it may."""
     return request.get(TURNED_AWAY)
+
+
+def _is_preflight(request: web.Request) -> bool:
+    """A browser's own question before a page may ask with a key: it never carries one, and learns only what may be sent."""
+    return request.method == "OPTIONS" and request.path.startswith("/api/")
 
 
 def key_of(request: web.Request) -> str | None:

@@ -33,6 +33,18 @@ async def guarded(tmp_path: Path) -> AsyncIterator[House]:
         yield house
 
 
+async def test_a_page_that_the_operator_named_may_ask_whether_it_may_send_a_key(tmp_path: Path) -> None:
+    """Browsers ask without the key; a page that nobody named is told no."""
+    named = GUARDED | {"origins": ["https://desk.example"]}
+    async with Home(tmp_path, None, server=named).living() as house, aiohttp.ClientSession() as session:
+        for origin, status in (("https://desk.example", 204), ("https://evil.example", 403)):
+            url = f"{house.server.url}/api/silences"
+            async with session.options(url, headers={"Origin": origin}) as answer:
+                allowed = answer.headers.get("Access-Control-Allow-Origin")
+
+                assert (status, origin if status == 204 else None) == (answer.status, allowed)
+
+
 async def silence(house: House, **body: Any) -> tuple[int, Any]:
     return await ask(house, "/api/silences", "POST", json=body)
 
