@@ -6,7 +6,7 @@ whoever wants them costs no topic of its own; they come every 100 ms, and are to
 """
 
 from collections.abc import Mapping
-from math import inf
+from math import inf, nan
 
 import msgspec
 
@@ -40,8 +40,11 @@ class Ticker(msgspec.Struct, gc=False, rename="camel"):
 
 
 class LiveTicker(Ticker, gc=False, rename="camel"):
-    """The same over the stream, with the prices that change in nearly every frame: read by msgspec on its way."""
+    """The same over the stream, with the numbers that change in nearly every frame: read by msgspec on its way."""
 
+    mark_price: float | None = None  # type: ignore[assignment]  # a number in place of its text
+    index_price: float | None = None  # type: ignore[assignment]  # the same
+    funding_rate: float | None = None  # type: ignore[assignment]  # the same
     last_price: Amount | None = None
     bid1_price: Amount | None = None
     bid1_size: Amount | None = None
@@ -66,10 +69,13 @@ class GappyTicker(Ticker, gc=False, rename="camel"):
         """As the others; 0 stands for a price that there is not."""
         told = {name: getattr(self, name) for name in self.__struct_fields__}
         prices = {name: number(told[name]) or 0.0 for name in _PRICES if told[name] is not None}
+        if self.funding_rate is not None:
+            rate = number(self.funding_rate)
+            prices["funding_rate"] = nan if rate is None else rate
         return LiveTicker(**{**told, **dict.fromkeys(_PRICES), **prices})
 
 
-_PRICES = ("last_price", "bid1_price", "bid1_size", "ask1_price", "ask1_size")
+_PRICES = ("mark_price", "index_price", "last_price", "bid1_price", "bid1_size", "ask1_price", "ask1_size")
 
 
 class Known:
