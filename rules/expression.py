@@ -22,6 +22,7 @@ from rules.grammar import (
     Unary,
     parse,
 )
+from rules.texts import never
 from rules.windows import KINDS as WINDOWS
 from rules.windows import Window
 from rules.writer import PLAIN, Assess, Slot, Writer
@@ -138,6 +139,7 @@ class _Typist:
             case Member(item, choices, at):
                 kind = self.kind(item)
                 for choice in choices:
+                    self._may_be(item, choice)
                     if self.kind(choice) != kind:
                         raise Mistake(f"a {kind} is looked for in a list that holds a {self.kind(choice)}", choice.at)
                 if kind not in ("number", "text"):
@@ -155,6 +157,8 @@ class _Typist:
         raise Mistake(f"{tag} has no field '{name}'; {hint}", at)
 
     def _comparison(self, sign: str, left: Node, right: Node, at: int) -> Kind:
+        self._may_be(left, right)
+        self._may_be(right, left)
         kinds = self.kind(left), self.kind(right)
         if kinds[0] != kinds[1]:
             raise Mistake(f"a {kinds[0]} is compared with a {kinds[1]}", at)
@@ -163,6 +167,15 @@ class _Typist:
         if sign not in ("==", "!=") and kinds[0] != "number":
             raise Mistake(f"'{sign}' compares numbers; a {kinds[0]} can be == or !=", at)
         return "flag"
+
+    def _may_be(self, field: Node, other: Node) -> None:
+        """A text field is held against a text in quotes, and one that it can be."""
+        if not isinstance(field, Field) or self._fields.kinds.get(field.name) != "text":
+            return
+        if isinstance(other, Field) and other.name not in self._fields.kinds:
+            raise Mistake(f"a text stands in quotes; write {field.name} == '{other.name}'", other.at)
+        if isinstance(other, Text) and (why := never(self._fields.event, field.name, other.value)) is not None:
+            raise Mistake(why, other.at)
 
     def _call(self, name: str, args: tuple[Node, ...], at: int) -> Kind:
         if name in PLAIN:

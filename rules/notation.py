@@ -14,6 +14,7 @@ from rules import units
 STEPS_MAX = 1_000_000  # a test of more is a recording
 
 _ITEM = re.compile(r"(?:'(?P<quoted>[^']*)'|(?P<bare>[^\s']+?))(?:x(?P<count>\d+))?(?=\s|$)")
+_TIMES = re.compile(r"(?P<value>[^\s*']*)(?:(?<=\S)\*x?|x)(?P<count>\d+)")  # 0.06%*3, or an x3 that stands alone
 _SLOPE = ".."
 
 
@@ -126,6 +127,10 @@ def _between(first: float, last: float, share: float) -> float:
 
 def number(text: str, *, is_fraction: bool = False) -> float:
     """0.05%, 5bp, $1.5m or 1500. ValueError if it is none, and for a fraction that may have lost its sign."""
+    if times := _TIMES.fullmatch(text):
+        raise ValueError(
+            f"'{text}' repeats nothing; write {times['value'] or '0.06%'}x{times['count']}, without a blank"
+        )
     if is_fraction:
         return units.fraction(text)
     for read in (units.money, units.fraction, float):

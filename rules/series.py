@@ -1,5 +1,6 @@
 """What one source says of one thing in a test: one field moves from step to step, the others stay."""
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -105,7 +106,7 @@ class Series(Part):
     @classmethod
     def _readable(cls, values: str, info: ValidationInfo) -> str:
         if {"on", "field"} <= info.data.keys():
-            _read(EVENTS[info.data["on"]], info.data["field"], values)
+            deque(_read(EVENTS[info.data["on"]], info.data["field"], values), maxlen=0)  # to its end
         return values
 
     @check_model(mode="after")

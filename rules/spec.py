@@ -34,13 +34,17 @@ def listing(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool):
+        raise ValueError(f"{value} cannot stand here; write one value, with its unit".lower())
+    if not isinstance(value, str | int | float):
         raise ValueError("a block or list cannot stand here; write one value")
     return value
 
 
 def _off(value: object) -> object:
     """`repeat: off` is never."""
+    if value is False or value in ("never", "no", "none"):
+        raise ValueError(f"{value} is not how often; write off, or 1h".lower())
     return "0s" if value == "off" else value
 
 

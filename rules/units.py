@@ -7,6 +7,10 @@ _NUMBER = r"(?:\d[\d_]*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _FRACTION = re.compile(rf"([+-]?{_NUMBER})\s*(%|bps?)", re.ASCII)
 _MONEY = re.compile(rf"([+-])?\$?\s*({_NUMBER})\s*(k|m|mn|b|bn|t|tn)?", re.IGNORECASE | re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", re.ASCII)
+_WORDY = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:eeks?)?)",
+    re.IGNORECASE | re.ASCII,
+)
 
 FRACTIONS = {"%": 0.01, "bp": 1e-4, "bps": 1e-4}
 SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12, "tn": 1e12}
@@ -54,10 +58,16 @@ def duration_ms(text: str) -> int:
         total += float(match[1]) * DURATIONS_MS[match[2]]
         position = match.end()
     if not compact or position != len(compact):
-        raise ValueError(f"'{text}' is not a duration; write 30s, 5m, 1h30m or 2d")
+        raise ValueError(f"'{text}' is not a duration; {_meant_duration(compact or str(text))}")
     if total > DURATION_MAX_MS:
         raise ValueError(f"'{text}' is longer than ten years; write 30s, 5m, 1h30m or 2d")
     return round(total)
+
+
+def _meant_duration(text: str) -> str:
+    """`write 5m`, for 5 min."""
+    match = _WORDY.fullmatch(text)
+    return f"write {match[1]}{match[2].lower()[0]}" if match is not None else "write 30s, 5m, 1h30m or 2d"
 
 
 def _bare(text: str | float) -> float | None:

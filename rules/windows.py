@@ -8,6 +8,8 @@ from collections import deque
 from math import fsum, sqrt
 from typing import Protocol
 
+import msgspec
+
 SLOTS = 1_000
 _REBUILD = 4_096  # after so many slots have left, sums are made anew: what rounding leaves behind does not pile up
 
@@ -27,20 +29,32 @@ class Window(Protocol):
     def facts(self) -> dict[str, object]: ...
 
 
-class _Slot:
-    __slots__ = ("count", "first_ms", "last_ms", "squares", "total")
+class _Slot(msgspec.Struct, gc=False):
+    """Samples folded together; they are many, and refer to nothing that garbage collection would have to look for."""
 
-    def __init__(self, now_ms: int, value: float) -> None:
-        self.first_ms = self.last_ms = now_ms
-        self.count = 1
-        self.total = value
-        self.squares = value * value
+    first_ms: int
+    last_ms: int
+    total: float
+    squares: float
+    count: int = 1
 
 
 class Aggregate:
     """Sum, count, average and deviation of the samples of the last `length_ms`; a sample leaves when it is that old."""
 
-    __slots__ = ("_base", "_count", "_left", "_slot_ms", "_slots", "_squares", "_total", "_what", "latest", "length_ms")
+    __slots__ = (
+        "_base",
+        "_count",
+        "_left",
+        "_since_ms",
+        "_slot_ms",
+        "_slots",
+        "_squares",
+        "_total",
+        "_what",
+        "latest",
+        "length_ms",
+    )
 
     def __init__(self, what: str, length_ms: int) -> None:
         self._what = what
@@ -52,6 +66,7 @@ class Aggregate:
         self._squares = 0.0
         self._base = 0.0  # deviations are summed from here: squares of prices would drown small ones
         self._left = 0
+        self._since_ms: int | None = None  # of the first sample there ever was
         self.latest: float | None = None
 
     def push(self, now_ms: int, value: float, label: str = "") -> float | None:
@@ -60,7 +75,9 @@ class Aggregate:
         self._expire(now_ms)
         slots = self._slots
         if self._what == "zscore":
-            self.latest = self._zscore(value)  # measured against the samples before it
+            self._since_ms = now_ms if self._since_ms is None else self._since_ms
+            # measured against the samples before it; three of them are no day, and would call anything unusual
+            self.latest = self._zscore(value) if now_ms - self._since_ms >= self.length_ms else None
             if not slots:
                 self._base = value
             value -= self._base
@@ -74,7 +91,7 @@ class Aggregate:
             slot.squares += value * value
             slot.last_ms = now_ms
         else:
-            slots.append(_Slot(now_ms, value))
+            slots.append(_Slot(now_ms, now_ms, value, value * value))
         self._count += 1
         self._total += value
         self._squares += value * value

@@ -11,7 +11,7 @@ from rules.events import AccountUpdate, Balance
 from rules.kinds.private import Limit, Private, about, in_unit
 from rules.kinds.words import limits, number
 from rules.levels import ladder, order
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import Name, levels_or
 
 Part = Literal["available", "frozen", "isolated", "total"]
@@ -123,14 +123,16 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     del now_ms
     facts = alert.facts
     is_ratio = facts.get("watch") == "margin_ratio"
-    limit = "" if alert.threshold is None else f" (limit {_said(is_ratio, alert.threshold)})"
-    value = _said(is_ratio, alert.value)
-    if is_ratio:
-        ratio = number(facts, "margin_ratio")
-        over = "closed" if ratio == 0 and alert.ended_ms is not None else f"margin ratio {value}"
-        return Sentences(f"{about(alert.key, facts)}: {over}{limit}", peak=_said(is_ratio, alert.peak))
-    headline = f"{alert.key.get('account')}: {value} {facts.get('coin')} {facts.get('balance')}{limit}"
-    return Sentences(headline, peak=_said(is_ratio, alert.peak))
+    limit = "" if alert.threshold is None else _said(is_ratio, alert.threshold)
+    value, peak = _said(is_ratio, alert.value), _said(is_ratio, alert.peak)
+    who = about(alert.key, facts) if is_ratio else alert.key.get("account")
+    if is_ratio and number(facts, "margin_ratio") == 0 and alert.ended_ms is not None:
+        reading = Reading("closed", limit=limit)
+    elif is_ratio:
+        reading = Reading("margin ratio ", value, "", limit, alert.value)
+    else:
+        reading = Reading("", value, f" {facts.get('coin')} {facts.get('balance')}", limit, alert.value)
+    return Sentences(f"{who}: {reading}", peak=peak, reading=reading)
 
 
 SPEC = AccountRule

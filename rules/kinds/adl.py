@@ -11,7 +11,7 @@ from rules.events import AdlUpdate
 from rules.kinds.private import MOST, Limit, Private, about, in_unit
 from rules.kinds.words import limits, number
 from rules.levels import ladder, order
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import levels_or
 
 Watch = Literal["level", "distance", "margin_ratio"]
@@ -111,21 +111,26 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     facts, what = alert.facts, alert.facts.get("watch")
     who = about(alert.key, facts)
     if facts.get("is_open") is False:
-        return Sentences(f"{who} is closed")
+        return Sentences(f"{who} is closed", reading=Reading("closed"))
     names = ("level", "distance", "margin_ratio", "mark_price", "liquidation_price")
     level, distance, ratio, mark, reduced = (number(facts, name) for name in names)
-    limit = "" if alert.threshold is None else f" (limit {_said(what, alert.threshold)})"
+    limit = "" if alert.threshold is None else _said(what, alert.threshold)
     parts = {
-        "level": None if level is None else f"rank {level:g} for forced reduction",
-        "distance": None if distance is None else f"{_said('distance', distance)} from its forced reduction",
-        "margin_ratio": None if ratio is None else f"margin ratio {_said('margin_ratio', ratio)}",
+        name: Reading(before, _said(name, value), after, limit, value)
+        for name, value, before, after in (
+            ("level", level, "rank ", " for forced reduction"),
+            ("distance", distance, "", " from its forced reduction"),
+            ("margin_ratio", ratio, "margin ratio ", ""),
+        )
+        if value is not None
     }
-    first = parts.pop(str(what), None) or _said(what, alert.value)
+    reading = parts.pop(str(what), None) or Reading("", _said(what, alert.value), "", limit, alert.value)
     prices = None
     if mark is not None and reduced is not None and reduced > 0:
         prices = f"mark {units.say_price(mark)}, reduced at {units.say_price(reduced)}"
-    details = tuple(part for part in (prices, *parts.values()) if part is not None)
-    return Sentences(f"{who}: {first}{limit}", details, peak=_said(what, alert.peak))
+    others = (f"{one.before}{one.value}{one.after}" for one in parts.values())  # the limit is not theirs
+    details = tuple(part for part in (prices, *others) if part is not None)
+    return Sentences(f"{who}: {reading}", details, _said(what, alert.peak), reading)
 
 
 SPEC = Adl

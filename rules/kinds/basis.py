@@ -14,7 +14,7 @@ from rules.kinds.limited import Directed, Limited
 from rules.kinds.words import listed, number
 from rules.levels import ladder
 from rules.selection import Selection
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import Duration, Symbols
 
 VALUES = {"either": "abs(basis)", "premium": "basis", "discount": "-basis"}
@@ -55,20 +55,20 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     del now_ms
     facts = alert.facts
     basis = number(facts, "basis") or 0.0
-    limit = "" if alert.threshold is None else f" (limit {units.say_percent(alert.threshold)})"
-    where = (
-        "at its index"
-        if basis == 0
-        else f"{units.say_percent(abs(basis))} {'above' if basis > 0 else 'below'} its index"
-    )
+    limit = "" if alert.threshold is None else units.say_percent(alert.threshold)
+    reading = Reading("at its index", limit=limit)
+    if basis:
+        side = " above its index" if basis > 0 else " below its index"
+        reading = Reading("", units.say_percent(abs(basis)), side, limit, abs(basis))
     price, index = number(facts, "price"), number(facts, "index_price")
     detail = (
         () if price is None or index is None else (f"mark {units.say_price(price)}, index {units.say_price(index)}",)
     )
     return Sentences(
-        f"{alert.key.get('venue')} {alert.key.get('symbol')}: {where}{limit}",
+        f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         detail,
-        peak=units.say_percent(alert.peak),
+        units.say_percent(alert.peak),
+        reading,
     )
 
 

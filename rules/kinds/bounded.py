@@ -85,5 +85,5 @@ class Bounded(RuleSpec):
 
 
 def limit_of(alert: Alert) -> str:
-    """` (limit 3)`, or nothing."""
-    return "" if alert.threshold is None else f" (limit {units.say_number(alert.threshold)})"
+    """`3`, or nothing."""
+    return "" if alert.threshold is None else units.say_number(alert.threshold)

@@ -13,6 +13,7 @@ from rules.kinds.limited import Directed, Limited
 from rules.kinds.words import listed, number
 from rules.levels import ladder
 from rules.selection import Selection
+from rules.sentences import Reading
 from rules.spec import Duration
 
 Direction = Literal["either", "up", "down"]
@@ -64,10 +65,14 @@ class Changing(Limited, Directed):
         )
 
 
-def moved(alert: Alert) -> str:
-    """`down 6.2% within 15m (limit 5%)`."""
+def moved(alert: Alert, what: str) -> Reading:
+    """`price down 6.2% within 15m (limit 5%)`."""
     change = number(alert.facts, "change") or 0.0
     window_ms = number(alert.facts, "window_ms") or 0.0
-    word = "unchanged" if change == 0 else f"{'up' if change > 0 else 'down'} {units.say_percent(abs(change))}"
-    limit = "" if alert.threshold is None else f" (limit {units.say_percent(alert.threshold)})"
-    return f"{word} within {units.say_duration(int(window_ms))}{limit}"
+    limit = "" if alert.threshold is None else units.say_percent(alert.threshold)
+    within = f" within {units.say_duration(int(window_ms))}"
+    if change == 0:
+        return Reading(f"{what} unchanged", "", within, limit)
+    return Reading(
+        f"{what} {'up' if change > 0 else 'down'} ", units.say_percent(abs(change)), within, limit, abs(change)
+    )

@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from rules import units
+from rules import spelling, units
 from rules.alerts import Alert, Severity
 from rules.compiled import Measure, Rule
 from rules.events import StablecoinQuote
@@ -14,7 +14,7 @@ from rules.kinds.words import limits, listed, number
 from rules.levels import ladder, order
 from rules.peg import Peg
 from rules.selection import Selection
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import Duration, Fraction, Names, RuleSpec
 
 SCORE_HYSTERESIS = 5.0
@@ -27,7 +27,7 @@ class Depeg(RuleSpec):
     ADDED = ("severity", "impulse", "sources", "is_unconfirmed", "limit_depth", "by_severity")
 
     type: Literal["depeg"]
-    coins: Annotated[Names, Field(description="tickers: USDT, USDC, DAI; * for all")]
+    coins: Annotated[Names, AfterValidator(spelling.coins), Field(description="tickers: USDT, USDC, DAI; * for all")]
     depth: Annotated[Fraction, Field(description="distance from the peg: 0.5%", gt=0, le=0.5)] = 0.01
     levels: Annotated[dict[Severity, float] | None, Field(description="of the severity score, 0 to 100")] = None
     clear: Annotated[Fraction | None, Field(description="back within this distance; half of the depth if left out")] = (
@@ -102,13 +102,16 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     side = "above" if target is not None and price > target else "below"
     severity = number(facts, "severity") or 0.0
     limit = units.say_percent(number(facts, "limit_depth") or 0.0, digits=2)
+    said = units.say_percent(depth, digits=2)
+    reading = Reading("", said, f" {side} the peg", limit, depth)
+    measured = f"limit {limit}"
     if facts.get("by_severity"):
-        measured = f"severity {severity:.0f} of 100, limit {alert.threshold:g}" if alert.threshold is not None else ""
-    else:
-        measured = f"limit {limit}"
-    headline = f"{coin} is {units.say_percent(depth, digits=2)} {side} its peg at {price:.4f} ({measured})"
+        limit = "" if alert.threshold is None else f"{alert.threshold:g}"
+        reading = Reading(f"{side} the peg, severity ", f"{severity:.0f}", " of 100", limit, severity)
+        measured = f"severity {severity:.0f} of 100, limit {limit}" if limit else ""
+    headline = f"{coin} is {said} {side} its peg at {price:.4f} ({measured})"
     if alert.ended_ms is not None:
-        headline = f"{coin} is back at its peg, {price:.4f}"
+        headline, reading = f"{coin} is back at its peg, {price:.4f}", Reading("back at the peg")
     details = [str(facts.get("sources", ""))]
     if alert.ended_ms is None:  # how bad it is, and whether it is so, are questions of a coin off its peg
         if not facts.get("by_severity"):  # else the headline has it
@@ -118,7 +121,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
         if facts.get("is_unconfirmed"):
             details.append("unconfirmed: no second source agrees yet")
     peak = f"severity {alert.peak:.0f}" if facts.get("by_severity") else units.say_percent(alert.peak, digits=2)
-    return Sentences(headline, tuple(detail for detail in details if detail), peak=peak)
+    return Sentences(headline, tuple(detail for detail in details if detail), peak, reading)
 
 
 SPEC = Depeg

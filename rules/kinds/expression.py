@@ -1,12 +1,12 @@
 """The rule language itself, for whatever no other kind says."""
 
 from functools import partial
-from math import inf
+from math import inf, isfinite
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from rules import template, units
+from rules import formula, template, units
 from rules.alerts import ACCOUNT, Alert, Severity
 from rules.compiled import Expressed, Rule
 from rules.events import EVENTS
@@ -15,7 +15,7 @@ from rules.kinds.private import WHY
 from rules.kinds.words import limits
 from rules.levels import ladder, order, switch
 from rules.selection import EVERYTHING, Selection
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import Names, RuleSpec, Symbols, known_names, levels_or
 from rules.windows import TIMED
 
@@ -39,6 +39,9 @@ EventName = Literal[
     "order_update",
     "trigger_order_update",
 ]
+
+
+_TEXTS = ("where", "when", "clear", "value")
 
 
 def _number(value: object) -> object:
@@ -175,7 +178,8 @@ class ExpressionRule(RuleSpec):
             is_timed=any(slot.name in TIMED for slot in program.slots),
             ladder=steps,
             max_age_ms=self.max_age,
-            facts={"when": self.when or self.value or ""},
+            facts={"when": self.when or self.value or "", "counted": formula.counted(self.value or "", event)},
+            written={name: text for name in _TEXTS if (text := getattr(self, name)) is not None},
         )
 
     def sentence(self) -> str:
@@ -190,25 +194,51 @@ class ExpressionRule(RuleSpec):
 
 
 def say(alert: Alert, now_ms: int) -> Sentences:
-    """`binance BTC-USDT-PERP: change(oi_usd, 15m) <= -5%`, and the numbers behind it."""
+    """`binance BTC-USDT-PERP: change(oi_usd, 15m) is -6.2% (limit -5%)`, or a condition, and the numbers behind it."""
     del now_ms
     where = " ".join(alert.key.values())
-    what = alert.facts.get("when", "")
-    over = "no longer " if alert.ended_ms is not None else ""
-    value, peak = units.say_number(alert.value), units.say_number(alert.peak)
-    limit = "" if alert.threshold is None else f" {value} (limit {units.say_number(alert.threshold)})"
+    what, is_over = str(alert.facts.get("when", "")), alert.ended_ms is not None
+    if (limit := alert.threshold) is None:
+        peak, reading = "", Reading(f"{what} no longer holds" if is_over else what)
+    else:
+        is_back = is_over and (alert.value >= limit if alert.peak < limit else alert.value <= limit)
+        (value, said_limit), (peak, _) = _beside(alert, alert.value, limit), _beside(alert, alert.peak, limit)
+        reading = Reading(f"{what} is {'back to ' if is_back else ''}", value, "", said_limit, alert.value)
     own = template.check(alert.template) if alert.template is not None else ()  # said already, in the trader's words
     windows = tuple(
         f"{name} {_said(name, value)}"
         for name, value in alert.facts.items()
         if name.split("_")[0] in _QUOTED and isinstance(value, float) and name not in own
     )
-    return Sentences(f"{where}: {over}{what}{limit}", windows, peak=peak if alert.threshold is not None else "")
+    return Sentences(f"{where}: {reading}", windows, peak, reading)
 
 
 def _said(name: str, value: float) -> str:
     """A change is a fraction by its nature; what the others count, only the rule knows."""
-    return units.say_percent(value, digits=2) if name.startswith("change") else units.say_number(value)
+    if name.startswith("change"):
+        return units.say_percent(value, digits=2)
+    return units.say_number(_cut(value, 3) if name.startswith("zscore") else value)
+
+
+def _beside(alert: Alert, value: float, limit: float) -> tuple[str, str]:
+    """The value and its limit in so many digits that one sees which is larger: (`9.27`, `8`)."""
+    say = formula.say_in(alert.facts.get("counted"))
+    said_limit = _trimmed(say(limit))
+    for digits in range(3, 9):
+        if (said := _trimmed(say(_cut(value, digits)))) != said_limit:
+            break
+    return said, said_limit
+
+
+def _cut(value: float, digits: int) -> float:
+    """So many digits that count; what stands before the point always does."""
+    if abs(value) < 10 ** (digits - 1):
+        return float(f"{value:.{digits}g}")
+    return float(round(value)) if isfinite(value) else value
+
+
+def _trimmed(price: str) -> str:
+    return price.removesuffix(".00")
 
 
 _QUOTED = ("change", "sum", "count", "avg", "zscore", "spread")

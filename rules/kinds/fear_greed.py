@@ -9,7 +9,7 @@ from rules.events import FearGreed
 from rules.kinds.bounded import Bounded, limit_of
 from rules.kinds.words import number
 from rules.selection import EVERYTHING
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import Duration
 
 
@@ -37,12 +37,9 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     """`Fear and Greed index at 14, Extreme Fear (limit 20)`."""
     del now_ms
     index = number(alert.facts, "index")
-    return Sentences(
-        f"Fear and Greed index at {alert.value if index is None else index:.0f}, "
-        f"{alert.facts.get('mood')}{limit_of(alert)}",
-        (f"by {alert.key.get('venue')}",),
-        peak=f"{alert.peak:.0f}",
-    )
+    index = alert.value if index is None else index
+    reading = Reading("index at ", f"{index:.0f}", f", {alert.facts.get('mood')}", limit_of(alert), index)
+    return Sentences(f"Fear and Greed {reading}", (f"by {alert.key.get('venue')}",), f"{alert.peak:.0f}", reading)
 
 
 SPEC = Mood

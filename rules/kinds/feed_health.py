@@ -3,8 +3,9 @@
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
+from rules import spelling
 from rules.alerts import Alert, Severity
 from rules.compiled import Expressed, Rule
 from rules.events import FeedHealth
@@ -12,7 +13,7 @@ from rules.expression import compile_condition
 from rules.kinds.words import listed
 from rules.levels import switch
 from rules.selection import EVERYTHING, Selection
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import Duration, Names, RuleSpec
 from rules.units import say_duration
 
@@ -23,7 +24,9 @@ class FeedHealthRule(RuleSpec):
     ON = FeedHealth
 
     type: Literal["feed_health"]
-    feeds: Annotated[Names, Field(description="names as /healthz lists them; left out: all")] = (EVERYTHING,)
+    feeds: Annotated[
+        Names, AfterValidator(spelling.feeds), Field(description="names as /healthz lists them; left out: all")
+    ] = (EVERYTHING,)
     severity: Severity = Severity.WARNING
     for_: Annotated[Duration, Field(alias="for")] = 60_000
 
@@ -54,8 +57,9 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     del now_ms
     feed, reason = alert.key.get("feed"), alert.facts.get("reason")
     if alert.ended_ms is not None:
-        return Sentences(f"{feed} is back after {say_duration(alert.ended_ms - alert.held_since_ms)}")
-    return Sentences(f"{feed} is down" + (f": {reason}" if reason else ""))
+        lasted = say_duration(alert.ended_ms - alert.held_since_ms)
+        return Sentences(f"{feed} is back after {lasted}", reading=Reading("back"))
+    return Sentences(f"{feed} is down" + (f": {reason}" if reason else ""), reading=Reading("down"))
 
 
 SPEC = FeedHealthRule

@@ -14,7 +14,7 @@ from rules.kinds.limited import Directed, Limited
 from rules.kinds.words import listed, number, until
 from rules.levels import ladder
 from rules.selection import Selection
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import Duration, Symbols
 
 VALUES = {"either": "abs(rate_8h)", "longs_pay": "rate_8h", "shorts_pay": "-rate_8h"}
@@ -58,8 +58,9 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     """`binance BTC-USDT-PERP: longs pay shorts 0.0812% per 8 h (limit 0.05%)`."""
     facts = alert.facts
     rate_8h = number(facts, "rate_8h") or 0.0
-    limit = "" if alert.threshold is None else f" (limit {units.say_percent(alert.threshold)})"
-    headline = f"{alert.key.get('venue')} {alert.key.get('symbol')}: {direction(rate_8h)} per 8 h{limit}"
+    limit = "" if alert.threshold is None else units.say_percent(alert.threshold)
+    reading = Reading(f"{_payer(rate_8h)} ", units.say_percent(abs(rate_8h)), " per 8 h", limit, abs(rate_8h))
+    headline = f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}"
     details = []
     interval_h, rate = number(facts, "interval_h"), number(facts, "rate")
     if interval_h is not None and rate is not None and interval_h != 8:
@@ -69,15 +70,13 @@ def say(alert: Alert, now_ms: int) -> Sentences:
         details.append("settled")
     elif settles:
         details.append(f"next settlement {settles}")
-    return Sentences(headline, tuple(details), peak=f"{units.say_percent(alert.peak)} per 8 h")
+    return Sentences(headline, tuple(details), f"{units.say_percent(alert.peak)} per 8 h", reading)
 
 
-def direction(rate: float) -> str:
-    """Who pays whom, in words."""
+def _payer(rate: float) -> str:
     if rate == 0:
-        return "nobody pays, funding 0%"
-    who = "longs pay shorts" if rate > 0 else "shorts pay longs"
-    return f"{who} {units.say_percent(abs(rate))}"
+        return "nobody pays, funding"
+    return "longs pay shorts" if rate > 0 else "shorts pay longs"
 
 
 SPEC = Funding

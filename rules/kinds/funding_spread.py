@@ -14,7 +14,7 @@ from rules.kinds.limited import Limited
 from rules.kinds.words import listed, number
 from rules.levels import ladder
 from rules.selection import Selection
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import Duration, Symbols
 
 
@@ -53,15 +53,16 @@ class FundingSpread(Limited):
 def say(alert: Alert, now_ms: int) -> Sentences:
     """`BTC-USDT-PERP: funding differs by 0.04% per 8 h (limit 0.03%)`, and who stands at the two ends."""
     del now_ms
-    limit = "" if alert.threshold is None else f" (limit {units.say_percent(alert.threshold)})"
-    headline = f"{alert.key.get('symbol')}: funding differs by {units.say_percent(alert.value)} per 8 h{limit}"
+    limit = "" if alert.threshold is None else units.say_percent(alert.threshold)
+    reading = Reading("funding differs by ", units.say_percent(alert.value), " per 8 h", limit, alert.value)
+    headline = f"{alert.key.get('symbol')}: {reading}"
     details = []
     high, low = number(alert.facts, "high_value"), number(alert.facts, "low_value")
     if high is not None and low is not None:
         details.append(
             f"{alert.facts['high']} {units.say_percent(high)}, {alert.facts['low']} {units.say_percent(low)}"
         )
-    return Sentences(headline, tuple(details), peak=f"{units.say_percent(alert.peak)} per 8 h")
+    return Sentences(headline, tuple(details), f"{units.say_percent(alert.peak)} per 8 h", reading)
 
 
 SPEC = FundingSpread

@@ -37,10 +37,12 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     """`bybit USDT: insurance fund down 4.1% within 1d (limit 2%)`."""
     del now_ms
     amount, coin = number(alert.facts, "amount"), alert.key.get("coin")
+    reading = moved(alert, "insurance fund")
     return Sentences(
-        f"{alert.key.get('venue')} {coin}: insurance fund {moved(alert)}",
+        f"{alert.key.get('venue')} {coin}: {reading}",
         () if amount is None else (f"now {units.say_number(amount)} {coin}",),
-        peak=units.say_percent(alert.peak),
+        units.say_percent(alert.peak),
+        reading,
     )
 
 

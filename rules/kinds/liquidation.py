@@ -13,7 +13,7 @@ from rules.expression import compile_value
 from rules.kinds.words import limits, listed, number
 from rules.levels import ladder
 from rules.selection import EVERYTHING, Selection
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import Duration, Money, RuleSpec, Symbols, levels_or, listing, positive
 
 WHERE = {"either": None, "long": "side == 'long'", "short": "side == 'short'"}
@@ -143,18 +143,22 @@ def say(alert: Alert, now_ms: int) -> Sentences:
             f"{facts.get('venue')} {facts.get('symbol')}: {facts.get('side')} liquidated, {units.say_money(alert.value)} "
             f"at {units.say_price(price)}{kind.get(str(facts.get('price_kind')), '')}"
         )
-        return Sentences(headline, (f"quantity {quantity} {str(facts.get('symbol')).partition('-')[0]}",))
+        reading = Reading(f"{facts.get('side')}s of ", units.say_money(alert.value), number=alert.value)
+        return Sentences(
+            headline, (f"quantity {quantity} {str(facts.get('symbol')).partition('-')[0]}",), reading=reading
+        )
     where = " ".join(key[name] for name in ("venue", "symbol") if name in key) or "all venues"
     whose = f"{key['side']}s" if "side" in key else "positions"
-    limit = "" if alert.threshold is None else f" (limit {units.say_money(alert.threshold)})"
-    window = units.say_duration(int(window_ms))
-    headline = f"{where}: {units.say_money(alert.value)} of {whose} liquidated within {window}{limit}"
+    limit = "" if alert.threshold is None else units.say_money(alert.threshold)
+    within = f" of {whose} liquidated within {units.say_duration(int(window_ms))}"
+    reading = Reading("", units.say_money(alert.value), within, limit, alert.value)
     count, size, price = (number(facts, name) or 0.0 for name in ("count", "notional_usd", "price"))
     last = f"last one {units.say_money(size)} on {facts.get('venue')} at {units.say_price(price)}"
     return Sentences(
-        headline,
+        f"{where}: {reading}",
         (f"{count:.0f} order{'' if count == 1 else 's'}, {last}" if count else last,),
-        peak=units.say_money(alert.peak),
+        units.say_money(alert.peak),
+        reading,
     )
 
 

@@ -9,7 +9,7 @@ from rules.alerts import Alert
 from rules.events import LongShortRatio
 from rules.kinds.bounded import Bounded, limit_of
 from rules.kinds.words import listed, number
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import Duration, Symbols
 
 
@@ -37,11 +37,13 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     facts = alert.facts
     ratio, longs, shorts = (number(facts, name) for name in ("ratio", "long_share", "short_share"))
     shares = () if longs is None or shorts is None else (f"long {longs:.1%}, short {shorts:.1%} of accounts",)
+    said = units.say_number(ratio or 0.0)
+    reading = Reading("", said, " accounts long for each short", limit_of(alert), ratio or 0.0)
     return Sentences(
-        f"{alert.key.get('venue')} {alert.key.get('symbol')}: {units.say_number(ratio or 0.0)} accounts long "
-        f"for each short{limit_of(alert)}",
+        f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         shares,
-        peak=units.say_number(alert.peak),
+        units.say_number(alert.peak),
+        reading,
     )
 
 

@@ -50,10 +50,12 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     usd, base = number(facts, "oi_usd"), number(facts, "oi_base")
     coin = str(facts.get("symbol")).partition("-")[0]
     now = [] if base is None else [f"now {units.say_number(base)} {coin}{f', {units.say_money(usd)}' if usd else ''}"]
+    reading = moved(alert, "open interest")
     return Sentences(
-        f"{alert.key.get('venue')} {alert.key.get('symbol')}: open interest {moved(alert)}",
+        f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         tuple(now),
-        peak=units.say_percent(alert.peak),
+        units.say_percent(alert.peak),
+        reading,
     )
 
 

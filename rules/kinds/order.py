@@ -11,7 +11,7 @@ from rules.events import OrderUpdate, TriggerOrderUpdate
 from rules.kinds.private import Private, about
 from rules.kinds.words import number
 from rules.levels import ladder
-from rules.sentences import Sentences
+from rules.sentences import Reading, Sentences
 from rules.spec import listing
 
 State = Literal["filled", "partly_filled", "cancelled", "triggered"]
@@ -93,7 +93,8 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     details = [f"order {facts.get('order_id')}"]
     if trigger is not None:
         details.insert(0, f"trigger {units.say_price(trigger)}")
-    return Sentences(f"{who}: {what}{side}{kind} {state}, {size}{where}", tuple(details))
+    reading = Reading(f"{kind} {state}")
+    return Sentences(f"{who}: {what}{side}{reading}, {size}{where}", tuple(details), reading=reading)
 
 
 SPEC = Order

@@ -34,11 +34,12 @@ class PriceChange(Changing):
 def say(alert: Alert, now_ms: int) -> Sentences:
     """`bybit ETH-USDT-PERP: price down 3.4% within 5m (limit 3%)`."""
     del now_ms
-    price = number(alert.facts, "price")
+    price, reading = number(alert.facts, "price"), moved(alert, "price")
     return Sentences(
-        f"{alert.key.get('venue')} {alert.key.get('symbol')}: price {moved(alert)}",
+        f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         () if price is None else (f"now {units.say_price(price)}",),
-        peak=units.say_percent(alert.peak),
+        units.say_percent(alert.peak),
+        reading,
     )
 
 
