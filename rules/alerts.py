@@ -57,6 +57,15 @@ class Reason(StrEnum):
     RULE_REMOVED = "rule_removed"  # a reload took the rule away
 
 
+class Peak(msgspec.Struct, frozen=True, gc=False):
+    """How an episode stood at its peak, for whoever hears of it only when it is over."""
+
+    severity: Severity
+    value: float
+    threshold: float | None
+    facts: dict[str, object]
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One episode of one rule and key, as it stands after its latest change. A message is rendered from this alone."""
 
@@ -77,6 +86,21 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     peak: float  # the value farthest past the threshold so far
     facts: dict[str, object] = {}  # the latest event's fields, and what the kind adds
     template: str | None = None  # the trader's own words, if the rule has any
+    worst: Peak | None = None  # None: it happened in one moment, or an older program wrote it
+
+    def at_worst(self) -> "Alert":
+        """The same as it stood at its peak, still firing; as it stands, if that was not kept."""
+        if (worst := self.worst) is None:
+            return self
+        return msgspec.structs.replace(
+            self,
+            severity=worst.severity,
+            value=worst.value,
+            threshold=worst.threshold,
+            facts=worst.facts,
+            is_firing=True,
+            ended_ms=None,
+        )
 
     @property
     def is_private(self) -> bool:

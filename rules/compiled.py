@@ -93,6 +93,11 @@ class Ladder(msgspec.Struct, frozen=True):
             rung -= 1
         return rung
 
+    def place(self, loudness: Severity | None) -> int:
+        """The level where a severity of another ladder belongs; None: the highest."""
+        milder = sum(1 for severity in self.severities if loudness is None or severity.rank <= loudness.rank)
+        return min(max(1, milder), len(self.severities))
+
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One compiled rule."""
@@ -118,6 +123,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     repeat_ms: int | None = None  # told again after so long, then twice as long; 0: never; None: hourly while critical
     is_urgent: bool = False  # quiet hours do not count for it
     facts: dict[str, object] = {}  # what the kind's words need of the rule itself
+    written: dict[str, str] = {}  # an expression as it stands in the file: where, when, clear, value
     spec_hash: str
 
     @property

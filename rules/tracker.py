@@ -9,10 +9,10 @@ from math import inf, isfinite
 
 import msgspec
 
-from rules.alerts import Alert, AlertState, Change, Phase, Reason, Severity, Transition, episode_id, fingerprint
+from rules.alerts import Alert, AlertState, Change, Peak, Phase, Reason, Severity, Transition, episode_id, fingerprint
 from rules.compiled import Measure, Rule, just_above
-from rules.events import Event, facts_of
-from rules.stored import event_of
+from rules.events import Event
+from rules.stored import event_of, peak_of, quotable
 
 _NO_PEAK = inf  # of a tracker whose episode is not running
 FAR_MS = 10**15  # the year 33658: a wait that only the next value can end
@@ -48,6 +48,7 @@ class Tracker:
         "told_ms",
         "told_rung",
         "trusted_ms",
+        "worst",
     )
 
     def __init__(self, rule: Rule, key: dict[str, str]) -> None:
@@ -67,6 +68,7 @@ class Tracker:
         self.event: Event | None = None
         self.score = 0.0
         self.peak = _NO_PEAK
+        self.worst: Peak | None = None  # how it stood at its peak
         self.scheduled_ms: float = inf
         self.is_dropped = False
         self.is_written = False
@@ -91,7 +93,7 @@ class Tracker:
         self.stale_ms = min(at for at in (state.stale_ms, self.stale_ms, alive_ms) if at is not None)
         self.alert = alert
         if alert is not None:
-            self.score, self.peak = alert.value * ladder.sign, alert.peak * ladder.sign
+            self.score, self.peak, self.worst = alert.value * ladder.sign, alert.peak * ladder.sign, alert.worst
             self.episode_ms = int(alert.episode_id.split("-")[1])
             self.event = event_of(alert, self.rule)
         if state.spec_hash != self.rule.spec_hash:
@@ -106,25 +108,23 @@ class Tracker:
         old = self.rule
         self._use(rule, self.measure)
         if rule.facts != old.facts or rule.ladder.sign != old.ladder.sign:  # the number may mean something else now
-            self.peak = _NO_PEAK if self.phase is Phase.INACTIVE else -inf
+            self.peak, self.worst = _NO_PEAK if self.phase is Phase.INACTIVE else -inf, None
         self._climb_to(old.ladder.severities[self.rung - 1] if self.rung else None)
         self._trust_after(now_ms)
         self._bound()
 
     def _climb_to(self, loudness: Severity | None) -> None:
         """Stand on the new ladder where the old severity belongs. A wait goes on, but the next value decides."""
-        severities = self.rule.ladder.severities
         if self.rung:
-            milder = sum(1 for severity in severities if loudness is None or severity.rank <= loudness.rank)
-            self.rung = min(max(1, milder), len(severities))
-        self.told_rung = min(self.told_rung, len(severities))
+            self.rung = self.rule.ladder.place(loudness)
+        self.told_rung = min(self.told_rung, len(self.rule.ladder.severities))
         if self.phase in (Phase.PENDING, Phase.RECOVERING):
             self.not_before_ms = FAR_MS
 
     def state(self) -> AlertState:
         alert = self.alert
         if alert is not None and isfinite(self.peak) and alert.peak != self.peak * self.rule.ladder.sign:
-            alert = msgspec.structs.replace(alert, peak=self.peak * self.rule.ladder.sign)
+            alert = msgspec.structs.replace(alert, peak=self.peak * self.rule.ladder.sign, worst=self.worst)
         return AlertState(
             fingerprint=self.fingerprint,
             rule_id=self.rule.rule_id,
@@ -287,16 +287,17 @@ class Tracker:
     def _fire(self, now_ms: int, out: list[Transition]) -> None:
         self.phase = Phase.FIRING
         self.rung = max(1, self.rule.ladder.rung(self.score, 0))
-        self.peak = self.score
+        self._reach(self.score)
         muted = self._cooldown(now_ms)
         self._say(Change.FIRED, Reason.FIRST, now_ms, out, muted=muted)
 
     def _move(self, score: float, now_ms: int, out: list[Transition]) -> None:
         """Firing already: up, down, out, or only a new peak."""
-        self.peak = max(self.peak, score)
         rung = self.rule.ladder.rung(score, self.rung)
-        if rung > self.rung:
-            self.rung = rung
+        is_worse, self.rung = rung > self.rung, max(rung, self.rung)
+        if score > self.peak:
+            self._reach(score)
+        if is_worse:
             self._say(Change.ESCALATED, Reason.ESCALATED, now_ms, out)
         elif rung == 0:
             if self.rule.keep_firing_ms:
@@ -307,10 +308,14 @@ class Tracker:
             self.rung = rung
             self._say(Change.EASED, Reason.EASED, now_ms, out)
 
+    def _reach(self, score: float) -> None:
+        """It has never stood worse. What it is then is kept; the end knows only the end."""
+        self.peak, self.worst = score, peak_of(self.rule.ladder, self.rung, score, self._facts())
+
     def _clear(self, now_ms: int, reason: Reason, out: list[Transition]) -> None:
         self.phase = Phase.INACTIVE
         self._say(Change.CLEARED, reason, now_ms, out)
-        self.rung, self.alert, self.peak = 0, None, _NO_PEAK
+        self.rung, self.alert, self.peak, self.worst = 0, None, _NO_PEAK, None
 
     def _flash(self, rung: int, now_ms: int, out: list[Transition]) -> None:
         """An event rule: said once, nothing to clear."""
@@ -337,16 +342,7 @@ class Tracker:
         muted: str | None = None,
         once: str | None = None,
     ) -> None:
-        rule, ladder, rung = self.rule, self.rule.ladder, max(1, self.rung)
-        value = self.score * ladder.sign
-        facts = dict(rule.facts)
-        before = self.alert
-        if before is not None and self.stale_ms is not None:  # nothing has come since (a restart, say)
-            facts = before.facts | facts
-        if self.event is not None:
-            facts |= facts_of(self.event)
-        facts |= {name: fact for name, fact in self.measure.facts().items() if fact is not None}
-        facts["value"] = value
+        rule, ladder, rung, before = self.rule, self.rule.ladder, max(1, self.rung), self.alert
         goes_on = change not in (Change.PENDING, Change.FIRED)
         if before is not None and change is not Change.PENDING:
             mark = before.episode_id
@@ -357,7 +353,7 @@ class Tracker:
             if once is not None:  # two orders of one millisecond are two alerts; one order read twice is one
                 mark = f"{mark}-{fingerprint(once, {})[:12]}"
         is_over = change in (Change.CLEARED, Change.LAPSED)
-        alert = Alert(
+        self.alert = alert = Alert(
             episode_id=mark,
             rule_id=rule.rule_id,
             kind=rule.kind,
@@ -370,19 +366,23 @@ class Tracker:
             held_since_ms=before.held_since_ms if before is not None and goes_on else self.since_ms,
             at_ms=now_ms,
             ended_ms=now_ms if is_over else None,
-            value=value,
+            value=self.score * ladder.sign,
             threshold=ladder.shown[rung - 1],
             peak=(self.peak if isfinite(self.peak) else self.score) * ladder.sign,
-            facts=facts,
+            facts=self._facts(),
             template=rule.template,
+            worst=self.worst,
         )
-        self.alert = alert
         if muted is None and change in (Change.FIRED, Change.ESCALATED):
             self.told_ms, self.told_rung = now_ms, self.rung
         told = Transition(alert=alert, change=change, reason=reason, notify=rule.notify, muted=muted)
         if muted is not None and self.told_ms is not None:
             told = msgspec.structs.replace(told, muted_until_ms=self.told_ms + rule.cooldown_ms)
         out.append(told)
+
+    def _facts(self) -> dict[str, object]:
+        before = self.alert if self.stale_ms is not None else None
+        return quotable(self.rule, self.measure, self.event, self.score, before)
 
     def _bound(self) -> None:
         """Between which scores nothing changes, not even the peak, for the engine's short cut."""

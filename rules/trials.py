@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from rules.alerts import Phase, Severity
 from rules.series import Part, Series, Stream
-from rules.spec import Duration, Names, RuleId
+from rules.spec import Duration, Names, RuleId, listing
 
 START = "2026-01-05 12:00"  # a Monday noon
 ITEMS_MAX = 200  # series, or moments, of one test
@@ -76,7 +76,7 @@ class Expectation(Part):
         ),
     ]
     messages: Annotated[
-        dict[str, list[str]],
+        dict[str, Annotated[list[str], BeforeValidator(listing, json_schema_input_type=str | list[str])]],
         Field(
             default_factory=dict,
             description="what each sink was told since the moment before, in order; one line is a headline, "

@@ -1,6 +1,6 @@
 """What becomes of a letter whose time has come: it leaves, alone or with others like it, or it waits, or it is kept back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -8,11 +8,13 @@ import msgspec
 from rules.alerts import Alert, Change, Severity
 from rules.delivery.hours import say_clock
 from rules.delivery.letters import Form, Letter, Member, Words, own_key
-from rules.delivery.policy import SinkPolicy
+from rules.delivery.policy import Cap, SinkPolicy
 from rules.units import say_duration
 
 GOOD_NEWS = (Change.CLEARED, Change.EASED)  # an ease of what a cooldown kept quiet would be the first word of it
 TOGETHER = (Change.FIRED, Change.STILL, Change.CLEARED)  # what several alerts may say as one
+MANY = "Many at once"
+LATE_ROOM = 3  # of what is late, so many still come one by one
 NOT_TOLD = "nothing was told of this alert, so good news about it is not either"
 
 
@@ -21,7 +23,12 @@ class Told(StrEnum):
 
     NOTHING = "nothing"
     ALONE = "alone"  # by a message of its own, which may be changed
-    TOGETHER = "together"  # by a summary or a digest, which stays as it is
+    TOGETHER = "together"  # by a summary or a digest, which is changed only when all it told are over
+
+
+def is_loud(change: Change | None, severity: Severity, *, is_urgent: bool = False) -> bool:
+    """Whether it goes before what is milder. No end overtakes its beginning: one message tells all of an alert."""
+    return change not in GOOD_NEWS and (is_urgent or severity is Severity.CRITICAL)
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,8 +40,9 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def change(self) -> Change | None:
-        """What one message about all of it says."""
-        return told_change([letter.change for letter in self.letters if letter.change is not None], self.alert)
+        """What one message about all of it says. Who has heard nothing before hears that it fires, not that it got worse."""
+        change = told_change([letter.change for letter in self.letters if letter.change is not None], self.alert)
+        return Change.FIRED if change is Change.ESCALATED and self.told is Told.NOTHING else change
 
     @property
     def severity(self) -> Severity:
@@ -80,6 +88,19 @@ class Window(msgspec.Struct, frozen=True, gc=False):
         return Window(self.since_ms, self.count + 1)
 
 
+class Crowd(msgspec.Struct, frozen=True, gc=False):
+    """Alerts of one group and severity that are to be told now."""
+
+    alerts: int
+    severity: Severity
+    since_ms: int = 0  # when the first of them could have left
+    is_group: bool = True  # may leave as one summary
+
+    def messages(self, sink: SinkPolicy) -> int:
+        """So many of them, at the most."""
+        return 1 if self.is_group and self.alerts >= sink.group.at_least else self.alerts
+
+
 class Leave(msgspec.Struct, frozen=True):
     """It is told now."""
 
@@ -101,8 +122,26 @@ class KeepBack(msgspec.Struct, frozen=True, kw_only=True):
 Verdict = Leave | Wait | KeepBack
 
 
-def judge(unit: Unit, sink: SinkPolicy, window: Window, now_ms: int) -> Verdict:
-    """What becomes of all that waits of an alert, now that its time has come."""
+def jammed(crowds: Sequence[Crowd], sink: SinkPolicy, room: int, now_ms: int) -> Severity | None:
+    """Up to which severity alerts are told together, because a chat takes only `room` messages soon; None: each leaves.
+
+    Of what is late already, because the chat was out of reach, few are enough: nobody reads yesterday one by one.
+    What is critical leaves by itself unless that alone is too much: a trader must not wait for it behind warnings, and
+    not for the hundredth of it either.
+    """
+    if any(now_ms - crowd.since_ms > sink.group.backlog_ms for crowd in crowds):
+        room = min(room, LATE_ROOM)
+    waiting, critical = 0, 0
+    for crowd in crowds:
+        waiting += (messages := crowd.messages(sink))
+        critical += messages if crowd.severity is Severity.CRITICAL else 0
+    if waiting <= room:
+        return None
+    return Severity.WARNING if critical <= room else Severity.CRITICAL
+
+
+def judge(unit: Unit, sink: SinkPolicy, window: Window, now_ms: int, *, together: Severity | None = None) -> Verdict:
+    """What becomes of all that waits of an alert, now that its time has come. `together`: see `jammed`."""
     quiet_ms = quiet_until_ms(sink, unit.severity, now_ms, is_urgent=unit.is_urgent)
     if quiet_ms is not None:
         if unit.is_edit(sink):
@@ -110,17 +149,26 @@ def judge(unit: Unit, sink: SinkPolicy, window: Window, now_ms: int) -> Verdict:
         reason = f"quiet hours until {_clock(quiet_ms, sink)}"
         return KeepBack(reason=reason, digest=digest(sink, "quiet", quiet_ms, now_ms))
     cap = sink.cap
-    if cap is None or unit.is_urgent or unit.severity is Severity.CRITICAL or unit.is_edit(sink):
+    if cap is not None and not (unit.is_urgent or unit.severity is Severity.CRITICAL or unit.is_edit(sink)):
+        window = window.at(now_ms, cap.per_ms)
+        if window.count >= cap.count:
+            return _capped(sink, cap, window, now_ms)
+    if together is None or unit.is_urgent or unit.is_edit(sink) or unit.severity.rank > together.rank:
         return Leave()
-    window = window.at(now_ms, cap.per_ms)
-    if window.count < cap.count:
-        return Leave()
+    return KeepBack(
+        reason=f"more waited than the chat takes in {say_duration(sink.group.backlog_ms)}",
+        digest=msgspec.structs.replace(digest(sink, "backlog", now_ms, now_ms), text=Words(headline=MANY)),
+    )
+
+
+def _capped(sink: SinkPolicy, cap: Cap, window: Window, now_ms: int) -> KeepBack:
+    """Told at the end of the stretch; that it is so is said once."""
     ends_ms = window.since_ms + cap.per_ms
     stretch = say_duration(cap.per_ms)
     together = digest(sink, "cap", ends_ms, now_ms)
     words = Words(
-        headline=f"{cap.count} messages within {stretch}: the next ones come together",
-        lines=(f"in one digest at {_clock(ends_ms, sink)}; what is critical still comes at once",),
+        headline=f"{cap.count} message{'' if cap.count == 1 else 's'} within {stretch}: the next ones come together",
+        lines=(f"in one digest at {say_clock(ends_ms, 'UTC')}; what is critical still comes at once",),
     )
     said = Letter(
         key=own_key("cap", sink.name, window.since_ms),
@@ -142,8 +190,11 @@ def quiet_until_ms(sink: SinkPolicy, severity: Severity, now_ms: int, *, is_urge
     return sink.quiet.until_ms(now_ms)
 
 
-def companions(unit: Unit, others: Sequence[Unit], sink: SinkPolicy) -> list[Unit]:
-    """Those that leave as one message with this unit, itself first; only itself if they are few."""
+def companions(unit: Unit, others: Sequence[Unit], sink: SinkPolicy, is_muted: Callable[[Alert], bool]) -> list[Unit]:
+    """Those that leave as one message with this unit, itself first; only itself if they are few.
+
+    `is_muted`: what is silenced or inhibited at this moment is not told beside others either.
+    """
     group, change = unit.letters[0].group, unit.change
     if group is None or change not in TOGETHER or unit.is_edit(sink) or sink.group.at_least < 2:
         return [unit]
@@ -156,6 +207,8 @@ def companions(unit: Unit, others: Sequence[Unit], sink: SinkPolicy) -> list[Uni
         and not other.is_idle
         and not other.is_edit(sink)
     ]
+    if len(alike) + 1 >= sink.group.at_least:  # else there is no need to ask
+        alike = [other for other in alike if not (other.is_news and is_muted(other.alert))]
     return [unit, *alike] if len(alike) + 1 >= sink.group.at_least else [unit]
 
 
@@ -183,19 +236,6 @@ def digest(sink: SinkPolicy, why: str, due_ms: int, now_ms: int) -> Letter:
         expires_ms=due_ms + sink.expire_ms,
         form=Form.DIGEST,
     )
-
-
-def loudest_first(members: Sequence[Member]) -> tuple[Member, ...]:
-    """In the order in which a digest tells them: the worst first, then the largest, then the oldest."""
-    return tuple(sorted(members, key=lambda one: (-one.alert.severity.rank, -size(one.alert), one.at_ms)))
-
-
-def size(alert: Alert) -> float:
-    """What an alert is about in US dollars, as far as it says; 0.0 if it does not."""
-    if alert.kind == "liquidation":  # one order, or the sum over a window
-        return alert.value
-    value = alert.facts.get("notional_usd")
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
 def _clock(at_ms: int, sink: SinkPolicy) -> str:

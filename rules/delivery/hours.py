@@ -64,8 +64,9 @@ def next_ms(hour: time, zone_name: str, after_ms: int) -> int:
 
 
 def say_clock(at_ms: int, zone_name: str) -> str:
-    """07:00 by that zone's clock; Z stands behind it in UTC."""
-    return f"{datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone_name)):%H:%M}{'Z' if zone_name == 'UTC' else ''}"
+    """`07:00 CET`, by that zone's clock at that moment; `07:00Z` in UTC."""
+    moment = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone_name))
+    return f"{moment:%H:%M}{'Z' if zone_name == 'UTC' else f' {moment.tzname()}'}"
 
 
 def _skip(local: datetime, zone: ZoneInfo) -> datetime:

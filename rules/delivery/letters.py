@@ -1,5 +1,6 @@
 """A message between the decision and the mouth: what is to be told, to whom, and when at the earliest."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -69,6 +70,14 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_edit: bool = False  # takes the place of what was told of the alert before
     is_reply: bool = False  # speaks again about what was told before
     merged: int = 1  # how many waiting changes this one message tells
+
+
+def by_clock(letters: Iterable[Letter], behind_ms: int) -> list[Letter]:
+    """Letters that wait as long as was decided, though the clock was set back by so much: decisions never go back."""
+    return [
+        msgspec.structs.replace(one, due_ms=one.due_ms - behind_ms, expires_ms=one.expires_ms - behind_ms)
+        for one in letters
+    ]
 
 
 def own_key(*parts: object) -> str:

@@ -27,6 +27,7 @@ class Grouping(msgspec.Struct, frozen=True, kw_only=True):
     wait_ms: int = 2_000
     critical_ms: int = 0
     at_least: int = 4
+    backlog_ms: int = 15_000  # when a chat is slower than that to take all that waits, it is told together; 0: never
     by: tuple[Literal["kind", "symbol", "venue", "rule", "severity"], ...] = ("kind", "symbol")
 
     def due_ms(self, severity: Severity, now_ms: int) -> int:
@@ -103,15 +104,21 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return min(first_ms << min(told, 16), max(first_ms, REPEAT_MAX_MS))
 
+    def is_private(self, meant: Matchers) -> bool:
+        """Whether this names a rule about somebody's own account."""
+        return any(rule.on.IS_PRIVATE for name in meant.rules if (rule := self.rules.get(name)) is not None)
+
     def is_urgent(self, alert: Alert) -> bool:
         """Whether quiet hours do not count for it."""
         rule = self.rules.get(alert.rule_id)
         return rule is not None and rule.is_urgent
 
     def mutes(self, source: Alert, alert: Alert) -> bool:
-        """Whether a firing alert keeps another one quiet."""
-        if source.episode_id == alert.episode_id:
-            return False
+        """Whether a firing alert keeps another one quiet. Two that would do so to each other both speak."""
+        return self._says(source, alert) and not self._says(alert, source)
+
+    def _says(self, source: Alert, alert: Alert) -> bool:
+        """Whether an inhibition holds of these."""
         source_labels, labels = self.labels(source.rule_id), self.labels(alert.rule_id)
         return any(
             one.when.matches(source, source_labels)

@@ -101,6 +101,8 @@ class Post:
         out: list[Letter] = []
         for cause in [cause for cause in self._waiting if cause not in self._silences]:
             self._release(cause, now_ms, out)
+        for standing in self._standings.values():  # a sink that is back may have missed its time
+            self._schedule(standing)
         return out
 
     # -- when a message leaves ----------------------------------------------------------------------------------------
@@ -164,10 +166,10 @@ class Post:
         alert, change = transition.alert, transition.change
         standing = self._standings.get(alert.episode_id)
         if change is Change.FIRED or standing is None:
-            standing = Standing(alert=alert, notify=transition.notify, worse_ms=now_ms)
+            standing = Standing(alert=alert, notify=transition.notify)
         standing.alert = alert
         if change in _BAD_NEWS:
-            standing.worse_ms = now_ms
+            standing.worse_ms = alert.at_ms
         names = dict.fromkeys(standing.sinks)
         if change is not Change.EASED or not names:
             names |= (
@@ -194,6 +196,8 @@ class Post:
         key = notice_key(alert.episode_id, change, alert.sequence, sink.name)
         out.append(self._letter(sink, alert, change, alert.sequence, key, now_ms, mute))
         if change not in _BAD_NEWS:
+            if self.policy.repeat_ms(alert, told.repeats) is None:  # it has eased to what is not repeated
+                told.repeat_ms = None
             return
         told.mute, told.repeats, told.repeat_ms = None, 0, None
         if mute is not None:
@@ -251,10 +255,6 @@ class Post:
             if told.mute is not None and told.mute.cause == COOLDOWN and (told.mute.until_ms or 0) <= now_ms:
                 self._still(sink, standing, told, now_ms, out)
             elif told.repeat_ms is not None and told.repeat_ms <= now_ms:
-                if self._is_acknowledged(standing):
-                    told.repeat_ms = None
-                    self._touched[standing.episode_id] = standing
-                    continue
                 told.repeats += 1
                 self._still(sink, standing, told, now_ms, out)
         self._schedule(standing)
@@ -266,14 +266,20 @@ class Post:
             if standing is None:
                 continue
             for name, told in standing.sinks.items():
-                sink = self.policy.sinks.get(name)
-                if sink is not None and told.mute is not None and told.mute.cause == cause:
+                if told.mute is None or told.mute.cause != cause:
+                    continue
+                if (sink := self.policy.sinks.get(name)) is None:
+                    self._wait(standing, told.mute)  # until a reload brings it back
+                else:
                     self._still(sink, standing, told, now_ms, out)
 
     def _still(self, sink: SinkPolicy, standing: Standing, told: Told, now_ms: int, out: list[Letter]) -> None:
-        """Tell a sink that an alert still fires, unless something keeps it quiet."""
+        """Tell a sink that an alert still fires, unless something keeps it quiet, or somebody has said that they know."""
         alert = standing.alert
         self._touched[standing.episode_id] = standing
+        if self._is_acknowledged(standing):
+            told.mute = told.repeat_ms = None
+            return
         mute = self.why_muted(sink.name, alert, now_ms)
         if alert.severity.rank < sink.min_severity.rank:
             mute = Mute(f"below {sink.min_severity}")
@@ -329,7 +335,7 @@ class Post:
             self._lifted.append(silence_id)
 
     def _schedule(self, standing: Standing) -> None:
-        at_ms = standing.next_ms()
+        at_ms = standing.next_ms(self.policy.sinks)
         if at_ms is not None:
             self._plan(standing.episode_id, at_ms)
 

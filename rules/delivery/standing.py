@@ -1,5 +1,7 @@
 """What is remembered of an alert while it fires: who was told, who was not and why, and who is told again when."""
 
+from collections.abc import Container
+
 import msgspec
 
 from rules.alerts import Alert
@@ -42,7 +44,7 @@ class Standing(msgspec.Struct, kw_only=True):
     def episode_id(self) -> str:
         return self.alert.episode_id
 
-    def next_ms(self) -> int | None:
-        """When the first of its sinks is told again by time alone."""
-        times = [told.next_ms() for told in self.sinks.values()]
+    def next_ms(self, names: Container[str]) -> int | None:
+        """When the first of its sinks is told again by time alone, of those with these names."""
+        times = [told.next_ms() for name, told in self.sinks.items() if name in names]
         return min((at_ms for at_ms in times if at_ms is not None), default=None)

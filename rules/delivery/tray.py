@@ -3,7 +3,7 @@
 For `tocsin test` and `tocsin backtest`, which ask for the same verdicts as the outbox does.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -16,13 +16,14 @@ from rules.delivery.gather import (
     Wait,
     Window,
     companions,
+    is_loud,
     judge,
-    loudest_first,
     quiet_until_ms,
 )
 from rules.delivery.letters import Form, Letter, Notice
 from rules.delivery.policy import SinkPolicy
 from rules.delivery.post import Post
+from rules.delivery.ranking import loudest_first
 
 HISTORY_MAX = 100
 ALERTS_MAX = 10_000  # then those that are over and told are forgotten
@@ -88,7 +89,8 @@ class Tray:
         if sink is None:
             lane.waiting.clear()
             return
-        while (head := next((one for one in lane.waiting if one.due_ms <= now_ms), None)) is not None:
+        while due := [one for one in lane.waiting if one.due_ms <= now_ms]:
+            head = next((one for one in due if _is_loud(one)), due[0])
             tell = self._alert if head.form is Form.ALERT else self._own
             notice = tell(head, lane, sink, now_ms)
             if notice is not None:
@@ -103,6 +105,8 @@ class Tray:
         if (until_ms := quiet_until_ms(sink, severity, now_ms)) is not None:
             lane.waiting.append(msgspec.structs.replace(head, due_ms=until_ms))
             return None
+        if head.form is Form.DIGEST:
+            _count(lane, sink, now_ms)
         lane.digests.pop(head.key, None)
         members = loudest_first([unit.member() for unit in units])
         return Notice(
@@ -118,11 +122,11 @@ class Tray:
     def _alert(self, head: Letter, lane: _Lane, sink: SinkPolicy, now_ms: int) -> Notice | None:
         unit = self._unit([one for one in lane.waiting if one.episode_id == head.episode_id], lane)
         if unit.is_idle:
-            self._keep(lane, unit, NOT_TOLD)
+            self._keep(lane, unit.letters[:1], NOT_TOLD)  # bad news may stand behind it
             return None
         if unit.is_news and (mute := self.post.why_muted(sink.name, unit.alert, now_ms)) is not None:
             self.post.keep_back(sink.name, unit.alert, mute)
-            self._keep(lane, unit, mute.reason)
+            self._keep(lane, unit.letters, mute.reason)
             return None
         match judge(unit, sink, lane.window, now_ms):
             case Wait(until_ms=until_ms):
@@ -131,7 +135,7 @@ class Tray:
                     lane.waiting[place] = msgspec.structs.replace(letter, due_ms=until_ms)
                 return None
             case KeepBack(reason=reason, digest=digest, notice=notice):
-                self._keep(lane, unit, reason)
+                self._keep(lane, unit.letters, reason)
                 if digest.key not in lane.digests:
                     lane.waiting += [one for one in (notice, digest) if one is not None]
                 lane.digests.setdefault(digest.key, []).extend(unit.letters)
@@ -143,16 +147,17 @@ class Tray:
     def _go(self, unit: Unit, lane: _Lane, sink: SinkPolicy, now_ms: int) -> Notice:
         group, episode_id = unit.letters[0].group, unit.alert.episode_id
         alike = [one for one in lane.waiting if one.form is Form.ALERT and one.group == group and group is not None]
-        units = companions(unit, self._units(alike, lane), sink)
+        is_muted = lambda alert: self.post.why_muted(sink.name, alert, now_ms) is not None  # noqa: E731
+        units = companions(unit, self._units(alike, lane), sink, is_muted)
         is_edit = unit.is_edit(sink)
-        if sink.cap is not None and not is_edit:
-            lane.window = lane.window.at(now_ms, sink.cap.per_ms).and_one()
+        if not is_edit:
+            _count(lane, sink, now_ms)
         is_reply = lane.told.get(episode_id, Told.NOTHING) is not Told.NOTHING
         is_single = len(units) == 1
         for one in units:
-            self._drop(lane, one)
+            self._drop(lane, one.letters)
             name = one.alert.episode_id
-            if is_single or one.told is Told.NOTHING:
+            if not is_edit:
                 lane.told[name] = Told.ALONE if is_single else Told.TOGETHER
             if one.change is Change.CLEARED or (one.alert.ended_ms is not None and not one.alert.is_momentary):
                 self._forget(lane, name)
@@ -184,12 +189,12 @@ class Tray:
         told = lane.told.get(episode_id, Told.NOTHING)
         return Unit(letters=tuple(letters), alert=self._alerts[episode_id], told=told)
 
-    def _keep(self, lane: _Lane, unit: Unit, reason: str) -> None:
-        self._drop(lane, unit)
-        self.kept += [Kept(letter, reason) for letter in unit.letters]
+    def _keep(self, lane: _Lane, letters: Sequence[Letter], reason: str) -> None:
+        self._drop(lane, letters)
+        self.kept += [Kept(letter, reason) for letter in letters]
 
-    def _drop(self, lane: _Lane, unit: Unit) -> None:
-        gone = {letter.key for letter in unit.letters}
+    def _drop(self, lane: _Lane, letters: Sequence[Letter]) -> None:
+        gone = {letter.key for letter in letters}
         lane.waiting = [one for one in lane.waiting if one.key not in gone]
 
     def _sweep(self) -> None:
@@ -207,3 +212,13 @@ class Tray:
 
     def _forget(self, lane: _Lane, episode_id: str) -> None:
         lane.told.pop(episode_id, None)
+
+
+def _is_loud(letter: Letter) -> bool:
+    return is_loud(letter.change, letter.severity, is_urgent=letter.is_urgent)
+
+
+def _count(lane: _Lane, sink: SinkPolicy, now_ms: int) -> None:
+    """One more message within the stretch of a cap; a digest is one, too."""
+    if sink.cap is not None:
+        lane.window = lane.window.at(now_ms, sink.cap.per_ms).and_one()
