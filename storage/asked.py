@@ -1,9 +1,12 @@
 """What the database knows of one rule: its latest changes, and what became of the messages about them."""
 
+from collections.abc import Iterable
+
 from storage import statements as say
 from storage.database import Database
 from storage.listing import Entry, to_entry
 from storage.log import LoggedTransition, to_transition
+from storage.notices import SENT
 
 
 async def transitions_of(database: Database, rule_id: str, *, limit: int = 10) -> list[LoggedTransition]:
@@ -18,3 +21,13 @@ async def messages_of(database: Database, rule_id: str, *, limit: int = 10) -> l
     async with database.reader() as connection:
         rows = await connection.execute(say.outbox_of_rule, {"the_rule": rule_id, "the_limit": limit})
         return [to_entry(row) for row in rows]
+
+
+async def told_together(database: Database, messages: Iterable[Entry]) -> dict[str, int]:
+    """When the summaries and digests that told these were sent, by their keys; what has not left is not there."""
+    keys = {one.merged_into for one in messages if one.merged_into is not None}
+    if not keys:
+        return {}
+    async with database.reader() as connection:
+        rows = await connection.execute(say.carriers, {"the_keys": sorted(keys)})
+        return {row.key: row.finished_ms for row in rows if row.status == SENT and row.finished_ms is not None}

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from storage.engines import postgres_engine, sqlite_reader, sqlite_writer
 from storage.guard import FileGuard, ServerGuard
+from storage.lines import Lines
 from storage.migrations import HEAD, refuse_foreign, refuse_newer, revision_of, upgrade
 from storage.schema import LAST_OPENED
 from storage.statements import upsert_meta
@@ -64,12 +65,19 @@ class Database:
     """An open database. Everybody writes through `writer`, one transaction after the other on SQLite."""
 
     def __init__(
-        self, place: str, writer: AsyncEngine, reader: AsyncEngine, guard: FileGuard | ServerGuard, clock: Clock
+        self,
+        place: str,
+        writer: AsyncEngine,
+        reader: AsyncEngine,
+        lines: Lines,
+        guard: FileGuard | ServerGuard,
+        clock: Clock,
     ) -> None:
         self.place = place
         self.clock = clock
         self._writer = writer
         self._reader = reader
+        self._lines = lines
         self._guard = guard
 
     @classmethod
@@ -88,20 +96,20 @@ class Database:
         the guard only if it must migrate, and with `create=False` finds no file rather than making an empty one.
         """
         address = normalise(url)
-        place = place_of(address)
+        place, lines = place_of(address), Lines()
         guard: FileGuard | ServerGuard  # on either database, one daemon
         if address.get_backend_name() == "sqlite":
             path = Path(address.database or "")
             with explained(place):
                 path = _prepared(path, create=create)
             address = address.set(database=str(path))
-            writer = sqlite_writer(address, patience_s=patience_s, checkpoints=exclusive)
-            reader = sqlite_reader(address, patience_s=patience_s)
+            writer = sqlite_writer(address, lines, patience_s=patience_s, checkpoints=exclusive)
+            reader = sqlite_reader(address, lines, patience_s=patience_s)
             guard = FileGuard(path)
         else:
-            writer = reader = postgres_engine(address, patience_s=patience_s)
+            writer = reader = postgres_engine(address, lines, patience_s=patience_s)
             guard = ServerGuard(writer, place)
-        database = cls(place, writer, reader, guard, clock)
+        database = cls(place, writer, reader, lines, guard, clock)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(database.close)
             if exclusive:
@@ -115,11 +123,13 @@ class Database:
         return database
 
     async def close(self) -> None:
-        """Let go of connections and of the guard."""
-        await self._guard.release()
-        await self._reader.dispose()
-        if self._writer is not self._reader:
-            await self._writer.dispose()
+        """Let go of connections and of the guard, within a moment whatever the database does, and also if cancelled."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._writer.dispose)
+            if self._writer is not self._reader:
+                stack.push_async_callback(self._reader.dispose)
+            stack.push_async_callback(self._guard.release)
+            await self._lines.hang_up()  # the others find nothing left to wait for
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[AsyncConnection]:

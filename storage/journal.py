@@ -9,6 +9,7 @@ from rules.delivery.letters import Letter
 from rules.delivery.post import Changed
 from rules.events import Event
 from storage.database import Database
+from storage.endings import end
 from storage.notices import NOTICE_COLUMNS, notice_row
 from storage.rows import (
     ALERT_COLUMNS,
@@ -71,8 +72,8 @@ class Journal:
         say = connection.exec_driver_sql
         if batch.events:
             await say(words.events, [event_row(event) for event in batch.events])
+        latest = {transition.alert.episode_id: transition.alert for transition in batch.transitions}
         if batch.transitions:
-            latest = {transition.alert.episode_id: transition.alert for transition in batch.transitions}
             await say(words.transitions, [transition_row(transition) for transition in batch.transitions])
             await say(words.alerts, [alert_row(alert) for alert in latest.values()])
         if batch.forgotten:
@@ -87,6 +88,8 @@ class Journal:
         if batch.told:
             await write_standings(connection, batch.told, now_ms)
         await say(words.meta, [(LAST_ALIVE, str(now_ms))])
+        if over := [one.episode_id for one in latest.values() if one.ended_ms is not None and not one.is_momentary]:
+            await end(connection, over, now_ms)
 
 
 class _Words(msgspec.Struct, frozen=True):

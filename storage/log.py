@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 1_000
 _key = msgspec.json.Decoder(dict[str, str])
+_alert = msgspec.json.Decoder(Alert)
 
 
 class Logged(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,15 @@ class LoggedTransition(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None
     at_ms: int
     muted: str | None
+    payload: str | None = None  # the alert as it stood then, as JSON
+
+    @property
+    def alert(self) -> Alert | None:
+        """The alert as it stood then; None if that was not kept, or another version wrote it."""
+        try:
+            return None if self.payload is None else _alert.decode(self.payload)
+        except msgspec.DecodeError:
+            return None
 
 
 async def query_events(
@@ -203,4 +213,5 @@ def to_transition(row: Row[Any]) -> LoggedTransition:
         value=row.value,
         at_ms=row.at_ms,
         muted=row.muted,
+        payload=row.alert,
     )

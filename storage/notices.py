@@ -50,7 +50,7 @@ def notice_row(notice: Letter) -> tuple[Any, ...]:
         f"muted: {notice.muted}" if is_muted else None,
         notice.due_ms or None,
         notice.group,
-        notice.form.value if notice.text is None else Form.WORDS.value,
+        Form.WORDS.value if notice.text is not None and notice.form is Form.ALERT else notice.form.value,
         notice.is_urgent,
     )
 
@@ -78,6 +78,11 @@ def to_letter(row: Row[Any]) -> Letter:
 def form_of(row: Row[Any]) -> Form:
     """How the row tells; an older program wrote none."""
     return Form.ALERT if row.form is None else Form(row.form)
+
+
+def is_summary(row: Row[Any]) -> bool:
+    """Whether it tells several alerts, or was to: those are merged into it."""
+    return form_of(row) is Form.SUMMARY
 
 
 def to_words(text: str) -> Words:

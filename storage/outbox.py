@@ -3,14 +3,17 @@
 from collections.abc import Collection, Iterable
 from uuid import uuid4
 
+from sqlalchemy import and_, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.alerts import Severity
 from rules.delivery.letters import Form, Letter, Words
 from rules.delivery.policy import SinkPolicy
 from storage import statements as say
-from storage.claim import Delivery, WhyMuted, claim, never
+from storage.claim import WhyMuted, claim, never
 from storage.database import Database
+from storage.deliveries import Delivery
+from storage.endings import message_over
 from storage.listing import Entry, Lane, to_entry, to_lane
 from storage.notices import (
     DEAD,
@@ -19,6 +22,16 @@ from storage.notices import (
     SUPPRESSED,
     UNCERTAIN,
     notice_row,
+)
+from storage.schema import outbox
+from storage.waiting import Waiting
+
+_own = and_(outbox.c.lane == bindparam("the_lane"), outbox.c.episode_id == bindparam("the_episode"))
+rename_message = (
+    update(outbox).where(_own, outbox.c.message_id == bindparam("the_old")).values(message_id=bindparam("the_new"))
+)
+rename_edited = (  # an edit is known by having the same name as what it changed
+    update(outbox).where(_own, outbox.c.edit_of == bindparam("the_old")).values(edit_of=bindparam("the_new"))
 )
 
 OWN_WORDS_LAST_MS = 86_400_000  # a day: an operator's news is old after that
@@ -34,15 +47,22 @@ class Outbox:
     # one message
 
     async def claim(
-        self, lane: str, now_ms: int, *, sink: SinkPolicy | None = None, why_muted: WhyMuted = never
+        self,
+        lane: str,
+        now_ms: int,
+        *,
+        sink: SinkPolicy | None = None,
+        why_muted: WhyMuted = never,
+        room: int | None = None,
     ) -> Delivery | None:
         """The lane's next message, marked as being sent before it leaves; None: see `next_at_ms`.
 
-        `sink` is how the recipient wants to be told; `why_muted` says what keeps an alert quiet at this moment.
+        `sink` is how the recipient wants to be told; `why_muted` says what keeps an alert quiet at this moment; `room` is
+        how many messages the chat takes soon, None for any number: what is more leaves as one.
         After an error call `unclaim` with the same time: the answer may have been lost, and the claim hold.
         """
         async with self._database.writer() as connection:
-            return await claim(connection, lane, now_ms, sink=sink, why_muted=why_muted)
+            return await claim(connection, lane, now_ms, sink=sink, why_muted=why_muted, room=room)
 
     async def unclaim(self, lane: str, claimed_ms: int) -> bool:
         """Put back what was claimed then, if anything was: it certainly did not leave."""
@@ -55,6 +75,13 @@ class Outbox:
         async with self._database.writer() as connection:
             await connection.execute(say.no_longer_an_edit, {"the_key": key})
 
+    async def rename(self, lane: str, episode_id: str, old: str, new: str) -> None:
+        """The far end knows one of the alert's messages by another name now."""
+        async with self._database.writer() as connection:
+            values = {"the_lane": lane, "the_episode": episode_id, "the_old": old, "the_new": new}
+            await connection.execute(rename_message, values)
+            await connection.execute(rename_edited, values)
+
     async def next_at_ms(self, lane: str, now_ms: int) -> int | None:
         """When a claim may find something, at the earliest now; None: only after something else has happened."""
         async with self._database.reader() as connection:
@@ -63,7 +90,7 @@ class Outbox:
                 return None
             if (await connection.execute(say.in_flight, {"the_lane": lane})).first() is not None:
                 return None
-            head = (await connection.execute(say.head_of_lane, {"the_lane": lane, "now_ms": now_ms})).first()
+            head = await Waiting(connection, lane).head(now_ms)
             if head is None:
                 due_ms: int | None = (await connection.execute(say.next_due, {"the_lane": lane})).scalar()
                 return None if due_ms is None else max(now_ms, due_ms, (row.not_before_ms or 0) if row else 0)
@@ -76,7 +103,9 @@ class Outbox:
         async with self._database.writer() as connection:
             await connection.execute(say.lane_did_well, {"the_key": key})
             values = {"the_key": key, "the_message_id": message_id, "now_ms": now_ms}
-            return (await connection.execute(say.finish_sent, values)).rowcount > 0
+            is_new = (await connection.execute(say.finish_sent, values)).rowcount > 0
+            await connection.execute(message_over, {"the_key": key, "now_ms": now_ms})
+            return is_new
 
     async def retry_at(self, key: str, at_ms: int, reason: str, *, counts_as_attempt: bool = True) -> bool:
         """It certainly did not arrive: try again at that time, until it expires. It keeps its place in the lane."""

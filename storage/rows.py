@@ -6,20 +6,22 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row
 
-from rules.alerts import Alert, AlertState, Severity, Transition
+from rules.alerts import Alert, AlertState, Change, Moment, Peak, Severity, Transition
 from rules.events import Event, to_json
 
 EVENT_COLUMNS = ("type", "venue", "symbol", "at_ms", "received_ms", "once_key", "payload")
 ALERT_COLUMNS = (
     "episode_id", "rule_id", "kind", "fingerprint", "key", "severity", "is_firing", "is_momentary", "sequence",
     "started_ms", "held_since_ms", "at_ms", "ended_ms", "value", "threshold", "peak", "facts", "template",
+    "worst",
 )  # fmt: skip
-TRANSITION_COLUMNS = ("episode_id", "sequence", "change", "reason", "severity", "value", "at_ms", "muted")
+TRANSITION_COLUMNS = ("episode_id", "sequence", "change", "reason", "severity", "value", "at_ms", "muted", "alert")
 STATE_COLUMNS = ("fingerprint", "rule_id", "phase", "payload")
 
 _encode = msgspec.json.Encoder().encode
 _key = msgspec.json.Decoder(dict[str, str])
 _facts = msgspec.json.Decoder(dict[str, object])
+_worst = msgspec.json.Decoder(Peak)
 _state = msgspec.json.Decoder(AlertState)
 _MAX = 2**63 - 1  # both databases keep 64-bit integers
 
@@ -60,6 +62,7 @@ def alert_row(alert: Alert) -> tuple[Any, ...]:
         _finite(alert.peak),
         _encode(alert.facts).decode(),
         None if alert.template is None else _text(alert.template),
+        None if alert.worst is None or not isfinite(alert.worst.value) else _encode(alert.worst).decode(),
     )
 
 
@@ -83,11 +86,12 @@ def to_alert(row: Row[Any]) -> Alert:
         peak=nan if row.peak is None else row.peak,
         facts=_facts.decode(row.facts),
         template=row.template,
+        worst=None if row.worst is None else _worst.decode(row.worst),
     )
 
 
 def transition_row(transition: Transition) -> tuple[Any, ...]:
-    """One change, with the value and the loudness of its moment."""
+    """One change, with the alert as it stands at that moment; JSON has no number that is not finite."""
     alert = transition.alert
     return (
         alert.episode_id,
@@ -98,7 +102,13 @@ def transition_row(transition: Transition) -> tuple[Any, ...]:
         _finite(alert.value),
         alert.at_ms,
         transition.muted,
+        _encode(alert).decode() if isfinite(alert.value) and isfinite(alert.peak) else None,
     )
+
+
+def to_moment(row: Row[Any]) -> Moment:
+    """One line of an episode's history, from the row of a change."""
+    return Moment(Change(row.change), Severity(row.severity), row.at_ms, nan if row.value is None else row.value)
 
 
 def state_row(state: AlertState) -> tuple[Any, ...]:

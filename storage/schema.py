@@ -63,6 +63,7 @@ alerts = Table(  # one row per episode, as it stands now
     Column("peak", Double),
     Column("facts", Text, nullable=False),  # JSON
     Column("template", Text),
+    Column("worst", Text),  # JSON: how it stood at its peak; empty: of one moment, or of an older program
     Index(None, "at_ms"),
     Index(None, "is_firing", "at_ms"),
 )
@@ -79,6 +80,7 @@ transitions = Table(
     Column("value", Double),
     Column("at_ms", BigInteger, nullable=False),
     Column("muted", Text),  # why nobody was told; empty: they were
+    Column("alert", Text),  # JSON: the alert as it stood then; empty: of an older program, or a number was not finite
     UniqueConstraint("episode_id", "sequence", "change"),  # deciding the same thing twice is deciding it once
     Index(None, "at_ms"),
 )
@@ -120,7 +122,9 @@ outbox = Table(  # every message that was decided, and what became of it
     Column("group_key", Text),  # those with the same may leave as one message
     Column("form", Text),  # alert, summary, digest or words
     Column("is_urgent", Boolean),  # quiet hours do not count for it
+    Column("over_ms", BigInteger),  # it told several: 0 while one fires, then since when it is to say that none does
     Index(None, "lane", "status", "id"),
+    Index(None, "lane", "over_ms"),
     Index(None, "episode_id", "lane"),
     Index(None, "status", "finished_ms"),
     Index(None, "merged_into"),
@@ -176,15 +180,20 @@ buttons = Table(  # under the messages about alerts: each message's give one res
     Column("token", Text, primary_key=True),  # what a press brings back
     Column("key", Text, unique=True, nullable=False),  # of the outbox row: sent again, a message has the same buttons
     Column("lane", Text, nullable=False),
-    Column("episode_id", Text, nullable=False),
+    Column("episode_id", Text),  # empty: a message about several, which the outbox knows
     Column("created_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
     Column("press", Text),  # the chat's name of the press that counts, which is the first
     Column("action", Text),
     Column("who", Text),
     Column("pressed_ms", BigInteger),
+    Column("place", Text),  # JSON: what the chat needs to edit the message, as it stood when it was pressed
+    Column("shown_ms", BigInteger),  # the message says who did what
+    Column("chat", Text),  # where it was pressed: Telegram, Slack, HTTP
+    Column("behind_ms", BigInteger),  # its alert was answered under another message then, and this one does not say so
     Index(None, "episode_id", "lane"),
     Index(None, "expires_ms"),
+    Index(None, "behind_ms"),
 )
 
 bots = Table(  # who listens to a bot, and how far
@@ -194,6 +203,7 @@ bots = Table(  # who listens to a bot, and how far
     Column("holder", Text, nullable=False),  # which process
     Column("until_ms", BigInteger, nullable=False),
     Column("next_update", BigInteger, nullable=False),  # the first that is not dealt with
+    Column("heard_ms", BigInteger),  # when the latest was
 )
 
 api_keys = Table(  # who may read, beyond this machine

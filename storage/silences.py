@@ -3,7 +3,7 @@
 Written by the command line, by chats and over HTTP; the daemon reads it again every second.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from secrets import token_hex
 from typing import Any
 
@@ -11,19 +11,27 @@ import msgspec
 from sqlalchemy import Row, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from rules.alerts import Change
 from rules.delivery.matchers import Matchers
 from rules.delivery.silences import Acknowledgement, Silence
 from storage.database import Database
-from storage.schema import acknowledgements, alerts, silences
+from storage.schema import acknowledgements, alerts, silences, transitions
 from storage.sentences import insert_once
 
 _encode = msgspec.json.Encoder().encode
 _matchers = msgspec.json.Decoder(Matchers)
 _now: Any = bindparam("now_ms")
 _is_active = and_(silences.c.ended_ms.is_(None), or_(silences.c.until_ms.is_(None), silences.c.until_ms > _now))
+_is_overtaken = and_(  # until its alert clears, which it had before anybody heard of the silence
+    silences.c.until_ms.is_(None),
+    silences.c.ended_ms.is_(None),
+    silences.c.episode_id.in_(select(alerts.c.episode_id).where(alerts.c.ended_ms.is_not(None))),
+)
 
 add_silence = insert_once(silences)
-active_silences = select(silences).where(_is_active).order_by(silences.c.created_ms, silences.c.silence_id)
+active_silences = (
+    select(silences).where(_is_active, ~_is_overtaken).order_by(silences.c.created_ms, silences.c.silence_id)
+)
 newest_silences = (
     select(silences).order_by(silences.c.created_ms.desc(), silences.c.silence_id).limit(bindparam("the_limit"))
 )
@@ -36,14 +44,22 @@ end_silence = (
     .values(ended_ms=_now, ended_by=bindparam("the_author"))
 )
 old_silences = delete(silences).where(func.coalesce(silences.c.ended_ms, silences.c.until_ms) < bindparam("before_ms"))
+overtaken_silences = delete(silences).where(_is_overtaken)
+any_alert = select(alerts.c.episode_id).where(alerts.c.episode_id == bindparam("the_episode"))
 add_acknowledgement = insert_once(acknowledgements, "episode_id")
 one_acknowledgement = select(acknowledgements).where(acknowledgements.c.episode_id == bindparam("the_episode"))
 named_acknowledgements = select(acknowledgements).where(
     acknowledgements.c.episode_id.in_(bindparam("the_episodes", expanding=True))
 )
+_got_worse = select(transitions.c.at_ms).where(
+    transitions.c.episode_id == acknowledgements.c.episode_id,
+    transitions.c.change == Change.ESCALATED.value,
+    transitions.c.at_ms > acknowledgements.c.at_ms,
+    transitions.c.at_ms <= _now,
+)
 renew_acknowledgement = (  # what got worse since can be seen anew
     update(acknowledgements)
-    .where(acknowledgements.c.episode_id == bindparam("the_episode"), acknowledgements.c.at_ms < bindparam("worse_ms"))
+    .where(acknowledgements.c.episode_id == bindparam("the_episode"), _got_worse.exists())
     .values(who=bindparam("the_who"), at_ms=_now)
 )
 running_acknowledgements = (
@@ -93,6 +109,28 @@ class Silences:
             await connection.execute(add_silence, [_row(silence)])
         return silence
 
+    async def add_all(self, named: Mapping[str, Matchers | str], *, author: str, until_ms: int | None) -> None:
+        """Begin several, by name: of what matches, or of the alert of this episode. All or none, and twice is once.
+
+        ValueError for one that matches and has no end.
+        """
+        if until_ms is None and any(isinstance(meant, Matchers) for meant in named.values()):
+            raise ValueError("a silence has an end, or is about one alert; give a time")
+        now_ms = self._database.clock()
+        found = [
+            Silence(
+                silence_id=name,
+                matchers=meant if isinstance(meant, Matchers) else Matchers(),
+                episode_id=None if isinstance(meant, Matchers) else meant,
+                author=author,
+                created_ms=now_ms,
+                until_ms=until_ms,
+            )
+            for name, meant in named.items()
+        ]
+        async with self._database.writer() as connection:
+            await connection.execute(add_silence, [_row(silence) for silence in found])
+
     async def end(self, silence_id: str, author: str) -> bool:
         """End one by hand; False if it has ended already, or never was."""
         async with self._database.writer() as connection:
@@ -113,26 +151,24 @@ class Silences:
         async with self._database.reader() as connection:
             return [to_silence(row) for row in await connection.execute(silences_like, {"prefix": prefix})]
 
-    async def acknowledge(self, episode_id: str, who: str, *, worse_ms: int = 0) -> tuple[Acknowledgement, bool]:
-        """Say that somebody has seen an alert. (the acknowledgement that counts, whether it is this one).
+    async def acknowledge_all(self, episode_ids: Collection[str], who: str, *, at_ms: int) -> None:
+        """Write down that somebody has seen these alerts then: all or none, and twice is once.
 
-        Two people at once get one result: the first. One from before `worse_ms` is about less, and gives way.
+        The first counts. One from before the alert got worse was about less, and gives way to one from after that.
         """
-        now_ms = self._database.clock()
-        values = {"episode_id": episode_id, "who": who, "at_ms": now_ms}
         async with self._database.writer() as connection:
-            is_first = (await connection.execute(add_acknowledgement, values)).rowcount > 0
-            if not is_first and worse_ms:
-                renewed = {"the_episode": episode_id, "worse_ms": worse_ms, "the_who": who, "now_ms": now_ms}
-                is_first = (await connection.execute(renew_acknowledgement, renewed)).rowcount > 0
-            row = (await connection.execute(one_acknowledgement, {"the_episode": episode_id})).one()
-        return _seen(row), is_first
+            for episode_id in sorted(episode_ids):
+                await acknowledge(connection, episode_id, who, at_ms)
+
+    async def has_alert(self, episode_id: str) -> bool:
+        """Whether an alert has this name, whoever may see it."""
+        async with self._database.reader() as connection:
+            return (await connection.execute(any_alert, {"the_episode": episode_id})).first() is not None
 
     async def acknowledgement(self, episode_id: str) -> Acknowledgement | None:
         """Who has seen this alert."""
         async with self._database.reader() as connection:
-            row = (await connection.execute(one_acknowledgement, {"the_episode": episode_id})).first()
-        return None if row is None else _seen(row)
+            return await acknowledgement_of(connection, episode_id)
 
     async def acknowledgements(self, episode_ids: Collection[str]) -> dict[str, Acknowledgement]:
         """Who has seen these alerts; those that nobody has seen are missing."""
@@ -145,6 +181,21 @@ class Silences:
         async with self._database.reader() as connection:
             rows = (await connection.execute(running_acknowledgements)).all()
         return [_seen(row) for row in rows]
+
+
+async def acknowledge(connection: AsyncConnection, episode_id: str, who: str, at_ms: int) -> bool:
+    """Acknowledge an alert inside a transaction of the caller's; whether this is the acknowledgement that counts."""
+    values = {"episode_id": episode_id, "who": who, "at_ms": at_ms}
+    if (await connection.execute(add_acknowledgement, values)).rowcount > 0:
+        return True
+    renewed = {"the_episode": episode_id, "the_who": who, "now_ms": at_ms}
+    return (await connection.execute(renew_acknowledgement, renewed)).rowcount > 0
+
+
+async def acknowledgement_of(connection: AsyncConnection, episode_id: str) -> Acknowledgement | None:
+    """Who has seen an alert, inside a transaction of the caller's."""
+    row = (await connection.execute(one_acknowledgement, {"the_episode": episode_id})).first()
+    return None if row is None else _seen(row)
 
 
 async def lift(connection: AsyncConnection, silence_id: str, author: str, now_ms: int) -> bool:

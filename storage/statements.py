@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import String, and_, bindparam, case, delete, exists, func, literal, null, or_, select, update
+from sqlalchemy import String, and_, bindparam, case, delete, func, literal, null, or_, select, update
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 
+from rules.alerts import Severity
+from rules.delivery.gather import GOOD_NEWS
+from rules.delivery.letters import Form
 from storage.notices import DEAD, EXPIRED, MERGED, SENDING, SENT, SUPPRESSED, UNCERTAIN, WAITING
 from storage.rows import ALERT_COLUMNS, STATE_COLUMNS
 from storage.schema import (
@@ -52,7 +55,12 @@ one_lane = select(lanes).where(lanes.c.lane == bindparam("the_lane"))
 add_lane = insert_once(lanes, "lane")
 in_flight = select(outbox.c.key).where(_lane, _is_sending).limit(1)
 _is_due = func.coalesce(outbox.c.due_ms, 0) <= _now
+_is_loud = and_(  # as rules.delivery.gather says it
+    or_(outbox.c.change.is_(None), outbox.c.change.not_in([change.value for change in GOOD_NEWS])),
+    or_(outbox.c.is_urgent, outbox.c.severity == Severity.CRITICAL.value),
+)
 head_of_lane = select(outbox).where(_lane, _is_waiting, _is_due).order_by(outbox.c.id).limit(1)
+loud_head_of_lane = select(outbox).where(_lane, _is_waiting, _is_due, _is_loud).order_by(outbox.c.id).limit(1)
 next_due = select(func.min(func.coalesce(outbox.c.due_ms, 0))).where(_lane, _is_waiting)
 _some_episodes = outbox.c.episode_id.in_(bindparam("the_episodes", expanding=True))
 episodes_in_lane = select(outbox).where(_lane, _some_episodes).order_by(outbox.c.id)
@@ -84,17 +92,31 @@ start_sending = (  # one message tells all of the group: it is as loud as the lo
         repeats=bindparam("the_repeats"),
         edit_of=bindparam("the_edit_of"),
         form=bindparam("the_form"),
+        over_ms=bindparam("the_over_ms"),
     )
 )
-merge_the_rest = (
+_is_no_summary = func.coalesce(outbox.c.form, "") != Form.SUMMARY.value
+merge_the_rest = (  # but for a summary that may have arrived: it goes once more, as it was
     update(outbox)
-    .where(_lane, _is_waiting, _some_episodes, outbox.c.key != bindparam("the_key"))
+    .where(_lane, _is_waiting, _some_episodes, outbox.c.key != bindparam("the_key"), _is_no_summary)
     .values(
         status=MERGED,
         merged_into=bindparam("the_key"),
         finished_ms=_now,
         last_error=literal("told by the message ").concat(func.substr(bindparam("the_key"), 1, 8)),
     )
+)
+dissolve = (  # a summary does not leave after all: those that it was to tell wait by themselves
+    update(outbox)
+    .where(
+        outbox.c.merged_into == bindparam("the_key"),
+        outbox.c.status == MERGED,
+        outbox.c.episode_id != bindparam("the_episode"),
+    )
+    .values(status=WAITING, repeats=bindparam("the_repeats"), merged_into=null(), finished_ms=null(), last_error=null())
+)
+no_longer_a_summary = (
+    update(outbox).where(_key, _is_waiting).values(form=Form.ALERT.value, severity=bindparam("the_severity"))
 )
 expire_one = (
     update(outbox).where(_key, _is_waiting).values(status=EXPIRED, finished_ms=_now, last_error=bindparam("the_reason"))
@@ -347,49 +369,3 @@ transitions_of_rule = (
     .limit(bindparam("the_limit"))
 )
 outbox_of_rule = _shown.where(_its_rule)
-
-# retention: a bounded chunk at a time, so that nobody waits long; the newest event stays, its number is the log's end
-_chunk: BindParameter[int] = bindparam("chunk")
-old_events = delete(events).where(
-    events.c.id.in_(
-        select(events.c.id)
-        .where(
-            events.c.received_ms < bindparam("before_ms"),
-            events.c.id < select(func.max(events.c.id)).scalar_subquery(),
-        )
-        .order_by(events.c.received_ms)
-        .limit(_chunk)
-    )
-)
-_still_needed = exists().where(  # the end is told to whoever was told the beginning, by changing that very message
-    outbox.c.status.in_((SENT, MERGED, SUPPRESSED)),
-    alerts.c.episode_id == outbox.c.episode_id,
-    or_(alerts.c.is_firing, alerts.c.at_ms >= bindparam("before_ms")),
-)
-old_messages = delete(outbox).where(
-    outbox.c.id.in_(
-        select(outbox.c.id)
-        .where(
-            outbox.c.status.in_(bindparam("statuses", expanding=True)),
-            outbox.c.finished_ms < bindparam("before_ms"),
-            ~_still_needed,
-        )
-        .order_by(outbox.c.finished_ms)
-        .limit(_chunk)
-    )
-)
-_old_episodes = (
-    select(alerts.c.episode_id)
-    .where(
-        alerts.c.is_firing.is_(False),
-        or_(alerts.c.ended_ms.is_not(None), alerts.c.is_momentary),  # a pending one still runs
-        alerts.c.at_ms < bindparam("before_ms"),
-        ~exists().where(outbox.c.episode_id == alerts.c.episode_id),  # its messages still quote it
-    )
-    .order_by(alerts.c.at_ms)
-    .limit(_chunk)
-)
-episodes_to_forget = _old_episodes
-_episodes: BindParameter[Sequence[str]] = bindparam("episodes", expanding=True)
-old_transitions = delete(transitions).where(transitions.c.episode_id.in_(_episodes))
-old_alerts = delete(alerts).where(alerts.c.episode_id.in_(_episodes))

@@ -23,19 +23,24 @@ def told_by(rows: Sequence[Row[Any]], carriers: dict[str, Row[Any]]) -> ToldBy:
     """From all rows of one episode in one lane; `carriers` are these rows and those that told some of them, by key."""
     own: list[str | None] = []
     together: list[str | None] = []
+    is_alone = False  # as it was told last, but for digests: they look back
     for row in rows:
         carrier = carriers.get(row.merged_into) if row.merged_into is not None else None
         if row.status in (SENT, UNCERTAIN) or row.repeats > 0:
             if form_of(row) is Form.SUMMARY:
                 together.append(row.message_id)
+                is_alone = False
             elif row.status != WAITING and not _was_edit(row):
                 own.append(row.message_id)
+                is_alone = True
             elif row.repeats > 0:
                 own.append(None)
+                is_alone = True
         elif carrier is not None and carrier.episode_id != row.episode_id and _carries(carrier):
             together.append(carrier.message_id)
+            is_alone = is_alone and form_of(carrier) is not Form.SUMMARY
     names = [name for name in (*own, *together) if name is not None]
-    how = Told.ALONE if own else Told.TOGETHER if together else Told.NOTHING
+    how = Told.ALONE if is_alone else Told.TOGETHER if together else Told.NOTHING
     if how is Told.NOTHING and any(row.status in (SENT, UNCERTAIN) or row.repeats > 0 for row in rows):
         how = Told.ALONE
     return ToldBy(how, tuple(own), names[0] if names else None)
