@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rules.alerts import Change, Severity
 from sinks.address import scrub
-from sinks.base import Busy, Gone, Message, Receipt, Uncertain
+from sinks.base import Busy, Gone, Message, Receipt, Shows, Uncertain
 from sinks.fit import cut, tidy
 from sinks.outcome import EditLost
 from sinks.overheard import LOGGER, Overheard
@@ -35,6 +35,7 @@ class AppriseSink:
     """
 
     can_edit = False
+    shows = Shows.NEVER
     pace: Pace = UNPACED  # Apprise waits by itself, service by service
 
     def __init__(self, name: str, address: AppriseUrl, *, patience_s: float = 30.0, read_s: float = 10.0) -> None:

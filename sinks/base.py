@@ -1,5 +1,6 @@
 """What every sink is: one recipient that takes a rendered message and says truthfully what became of it."""
 
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
@@ -16,17 +17,37 @@ class Button(msgspec.Struct, frozen=True, gc=False):
     data: str  # what the press brings back: at most 64 bytes
 
 
+class Picture(msgspec.Struct, frozen=True, gc=False):
+    """What is shown beside the words."""
+
+    png: bytes
+    says: str  # for whoever cannot see it
+
+
+class Shows(StrEnum):
+    """When a sink can show a picture."""
+
+    NEVER = "never"  # it leaves the picture out
+    WITH = "with"  # with the message, or added by an edit
+    AFTER = "after"  # added by an edit: a file must be brought there first
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Words for people, without any chat's markup."""
 
     headline: str  # one line
     lines: tuple[str, ...] = ()
+    listed: int = (
+        0  # so many lines, from the first, tell one thing each; a chat that must cut counts what it leaves out
+    )
+    unlisted: int = 0  # so many things have no line; the line behind those that are listed counts them
     footer: str = ""  # rule id, times; small print
     severity: Severity = Severity.INFO
     change: Change | None = None  # None: a word of our own (a test, a lane that died)
     is_silent: bool | None = None  # without a sound, where the chat can; None: as the chat's driver thinks fit
     replies: str | None = None  # the name of the message that this one speaks of again, where the chat has threads
     buttons: tuple[tuple[Button, ...], ...] = ()  # in rows; an edit without them takes them away
+    picture: Picture | None = None  # an edit without one leaves the one that stands there
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -40,6 +61,7 @@ class Sink(Protocol):
 
     name: str
     can_edit: bool
+    shows: Shows
 
     async def deliver(self, message: Message, *, edits: str | None = None) -> Receipt:
         """Send, or replace the message named by `edits`. Returns only if the far end said yes.

@@ -6,7 +6,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 from rules.alerts import Change, Severity
-from sinks.base import Busy, Gone, Message, Receipt, Unreached
+from sinks.base import Busy, Gone, Message, Receipt, Shows, Unreached
 from sinks.fit import tidy
 from sinks.outcome import EditLost
 from sinks.pace import UNPACED, Pace
@@ -26,6 +26,7 @@ class ConsoleSink:
     """Whoever looks at the terminal. What is printed stays printed."""
 
     can_edit = False
+    shows = Shows.NEVER
     pace: Pace = UNPACED
 
     def __init__(self, name: str, console: Console | TextIO | None = None) -> None:

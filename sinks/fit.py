@@ -1,7 +1,7 @@
 """Making words fit: what a chat would choke on is taken out, what is too long is cut, nothing is split in half."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Weigh = Callable[[str], int]  # what one character costs under somebody's limit
 
@@ -40,3 +40,24 @@ def cut(text: str, room: int, weigh: Weigh = utf16_units) -> str:
             break
         end += 1
     return text[:end].rstrip(_JOINERS + " \n") + ELLIPSIS
+
+
+def shorten(lines: Sequence[str], listed: int, unlisted: int, room: int, weigh: Weigh = utf16_units) -> list[str]:
+    """The lines, of which the first ones are a list, with as much of the list as fits the room; the rest is counted.
+
+    `unlisted` things have no line; if there are any, the line behind the list counts them. A line takes one more than its
+    characters: the break behind it.
+    """
+    costs = [weight(line, weigh) + 1 for line in lines]
+    tail = lines[listed + bool(unlisted) :]
+    left, kept = room - sum(costs[len(lines) - len(tail) :]), listed
+    if not listed or sum(costs) <= room:
+        return list(lines)
+    while kept and sum(costs[:kept]) + weight(say_rest(unlisted + listed - kept), weigh) + 1 > left:
+        kept -= 1
+    return [*lines[:kept], say_rest(unlisted + listed - kept), *tail]
+
+
+def say_rest(count: int) -> str:
+    """How many are left out, and where they are."""
+    return f"and {count} more; all of them: tocsin outbox --all"

@@ -20,6 +20,18 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
         """How long the next message should wait; 0 when it may go now."""
         return max(0, self.due_ms - (self.burst - 1) * self.gap_ms - now_ms)
 
+    def room(self, now_ms: int, within_ms: int) -> int | None:
+        """How many messages may leave until then; None: any number."""
+        if not self.gap_ms:
+            return None
+        fullest_ms = now_ms + 2 * self.burst * self.gap_ms  # later than that it is only after a clock was set back
+        begins_ms = min(max(self.due_ms, now_ms), fullest_ms) - (self.burst - 1) * self.gap_ms
+        return max(0, (now_ms + within_ms - begins_ms) // self.gap_ms + 1)
+
+    def spare_ms(self, now_ms: int) -> int:
+        """How long a message should wait so that another could leave at once after it; 0 where none ever could."""
+        return 0 if self.burst == 1 else self.spent(now_ms).wait_ms(now_ms)
+
     def spent(self, now_ms: int) -> Self:
         """The pace after a message left at `now_ms`."""
         return msgspec.structs.replace(self, due_ms=max(self.due_ms, now_ms) + self.gap_ms)

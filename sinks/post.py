@@ -1,4 +1,4 @@
-"""One POST to a chat, and the truth about it: did it leave, was it answered."""
+"""One POST to a chat, of words or of a file, and the truth about it: did it leave, was it answered."""
 
 import json
 from collections.abc import Mapping
@@ -55,7 +55,25 @@ async def post(
     headers: Mapping[str, str] | None = None,
     answer_max: int = _ANSWER_MAX,
 ) -> Reply:
-    """Post JSON and return whatever is answered; Unreached or Uncertain when nothing is.
+    """Post JSON and return whatever is answered; Unreached or Uncertain when nothing is."""
+    kind = {"Content-Type": "application/json; charset=utf-8"}
+    body = msgspec.json.encode(payload)
+    return await post_body(
+        session, url, body, who=who, patience=patience, headers=kind | dict(headers or {}), answer_max=answer_max
+    )
+
+
+async def post_body(
+    session: aiohttp.ClientSession,
+    url: str,
+    body: bytes | aiohttp.FormData,
+    *,
+    who: str,
+    patience: Patience,
+    headers: Mapping[str, str] | None = None,
+    answer_max: int = _ANSWER_MAX,
+) -> Reply:
+    """Post bytes or a form, files among its fields, and tell the same truth about it.
 
     The library's exceptions hold the URL, and with it the token. So none of their words are used, and none is
     chained: a traceback would print it.
@@ -63,10 +81,8 @@ async def post(
     limit = aiohttp.ClientTimeout(
         total=patience.connect_s + patience.answer_s, connect=patience.connect_s, sock_read=patience.answer_s
     )
-    data = msgspec.json.encode(payload)
-    sent_headers = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
     try:
-        async with session.post(url, data=data, headers=sent_headers, timeout=limit, allow_redirects=False) as answer:
+        async with session.post(url, data=body, headers=headers, timeout=limit, allow_redirects=False) as answer:
             return Reply(answer.status, await _body(answer, answer_max), retry_after_s(answer.headers))
     except aiohttp.InvalidURL:
         raise Undeliverable(f"{who}: the address of its API is not a URL") from None

@@ -6,7 +6,7 @@ from rules.delivery.letters import Form
 from rules.sentences import Sentences
 from sinks.base import Message, Moment, Notice
 from sinks.render_many import render_many
-from sinks.wording import Say, headed, say_clock, say_date, say_length, say_when, verdict
+from sinks.wording import Say, headed, say_clock, say_date, say_length, say_peak, say_when, verdict
 
 LATE_AFTER_MS = 60_000
 HISTORY_SHOWN = 8  # changes in the line that tells them in order
@@ -23,26 +23,26 @@ def render(
     """The notice as it reads at `now_ms`. Called when the message leaves, so that it is never older than that.
 
     `label` stands first (SIMULATED). A fire that is told only after its episode has ended becomes one message that
-    says both.
+    says both, and how it stood at its peak: its end alone would read as an alert below its own limit.
     """
     if notice.form is not Form.ALERT or notice.alert is None:
         return render_many(notice, now_ms, label=label, say=say, late_after_ms=late_after_ms)
     alert = notice.alert
-    sentences = say(alert, now_ms)
     is_over = notice.change is not Change.CLEARED and alert.ended_ms is not None and not alert.is_momentary
+    told = alert.at_worst() if is_over else alert
+    sentences = say(told, now_ms)
+    words = [verdict(notice.change, told, is_over=is_over), sentences.headline]
     return Message(
-        headline=headed(
-            notice, [verdict(notice.change, alert, is_over=is_over), sentences.headline], now_ms, label, late_after_ms
-        ),
+        headline=headed(notice, words, now_ms, label, late_after_ms),
         lines=_lines(notice, alert, sentences, now_ms, is_over=is_over),
         footer=f"rule {alert.rule_id} · {say_date(alert.at_ms)} {say_clock(alert.at_ms)}",
-        severity=alert.severity,
+        severity=told.severity,
         change=Change.CLEARED if is_over else notice.change,
     )
 
 
 def _lines(notice: Notice, alert: Alert, sentences: Sentences, now_ms: int, *, is_over: bool) -> tuple[str, ...]:
-    peak = _peak(alert, sentences)
+    peak = say_peak(alert, sentences)
     first, *rest = sentences.details or ("",)
     if alert.is_momentary:
         return tuple(line for line in (first, *rest, _history(notice, now_ms)) if line)
@@ -50,7 +50,7 @@ def _lines(notice: Notice, alert: Alert, sentences: Sentences, now_ms: int, *, i
         since = say_when(alert.started_ms, now_ms)
         times = f"lasted {say_length(alert.ended_ms - alert.started_ms)}, since {since}{peak}"
         if is_over:
-            times = f"fired {since}, cleared {say_when(alert.ended_ms, now_ms)}{peak}"
+            times = f"fired {since}, cleared {say_when(alert.ended_ms, now_ms)}{peak if alert.worst is None else ''}"
         lines = [times, first, *rest]
     else:
         held_ms = now_ms - alert.held_since_ms
@@ -61,19 +61,13 @@ def _lines(notice: Notice, alert: Alert, sentences: Sentences, now_ms: int, *, i
     return tuple(line for line in (*lines, _history(notice, now_ms)) if line)
 
 
-def _peak(alert: Alert, sentences: Sentences) -> str:
-    """How far it went; a condition, which has no limit, holds or does not, and went nowhere."""
-    if sentences.peak:
-        return f", peak {sentences.peak}"
-    return "" if alert.threshold is None else f", peak {alert.peak:.6g}"
-
-
 def _history(notice: Notice, now_ms: int) -> str:
-    """The changes so far, where one message tells several of them, or stands for all."""
-    if (notice.merged < 2 and not notice.is_edit) or len(notice.history) < (2 if notice.is_edit else 1):
+    """The changes so far, where one message tells several of them, or stands for all. Nobody was told of waiting."""
+    history = [moment for moment in notice.history if moment.change is not Change.PENDING]
+    if (notice.merged < 2 and not notice.is_edit) or len(history) < (2 if notice.is_edit else 1):
         return ""
-    latest = notice.history[-HISTORY_SHOWN:]
-    missing = len(notice.history) - len(latest)
+    latest = history[-HISTORY_SHOWN:]
+    missing = len(history) - len(latest)
     return "in order: " + ", ".join(
         [*([f"{missing} changes"] if missing else []), *(_told(moment, now_ms) for moment in latest)]
     )

@@ -1,82 +1,32 @@
 """Slack, by incoming webhook or by bot token: blocks, with plain text for whoever cannot show them."""
 
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import msgspec
+from msgspec.structs import replace
 
 from sinks.address import SlackBot, SlackWebhook, scrub
-from sinks.base import Busy, Gone, Message, Receipt, SinkTrouble, Uncertain, Unreached
-from sinks.fit import cut, tidy
+from sinks.base import Message, Receipt, Shows, SinkTrouble, Uncertain, Unreached
 from sinks.outcome import EditLost, trouble
 from sinks.pace import SLACK, Pace
 from sinks.post import Patience, Reply, post
 from sinks.slack_blocks import to_blocks, to_plain
+from sinks.slack_files import SlackFiles, named
+from sinks.slack_words import (
+    FORMAT_WORDS,
+    GONE_WORDS,
+    LOST_WORDS,
+    Answer,
+    bare_word,
+    is_about_files,
+    may_pass_without_files,
+    meaning,
+    read_answer,
+)
 
 HOOKS_URL = "https://hooks.slack.com"
 API_URL = "https://slack.com/api"
-
-# The far end's own words: api.slack.com/messaging/webhooks, and the error tables of chat.postMessage and chat.update
-_BUSY = {"rate_limited", "ratelimited", "message_limit_exceeded", "team_added_to_org", "accesslimited"}
-_LATER = {"service_unavailable", "request_timeout"}
-_MAYBE = {"fatal_error", "internal_error", "rollup_error"}  # `some aspect of the operation may have succeeded`
-_FORMAT = {
-    "invalid_payload",
-    "invalid_blocks",
-    "invalid_blocks_format",
-    "msg_blocks_too_long",
-    "msg_too_long",
-    "invalid_attachments",
-    "block_mismatch",
-    "markdown_text_conflict",
-}
-_LOST = {"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"}
-_GONE = {
-    "access_denied",
-    "account_inactive",
-    "action_prohibited",
-    "channel_is_archived",
-    "channel_not_found",
-    "ekm_access_denied",
-    "enterprise_is_restricted",
-    "invalid_auth",
-    "invalid_token",
-    "is_archived",
-    "missing_scope",
-    "no_active_hooks",
-    "no_permission",
-    "no_service",
-    "no_service_id",
-    "no_team",
-    "not_allowed_token_type",
-    "not_authed",
-    "not_in_channel",
-    "org_login_required",
-    "posting_to_general_channel_denied",
-    "restricted_action",
-    "restricted_action_non_threadable_channel",
-    "restricted_action_read_only_channel",
-    "restricted_action_thread_only_channel",
-    "team_access_not_granted",
-    "team_disabled",
-    "token_expired",
-    "token_revoked",
-    "two_factor_setup_required",
-    "user_not_found",
-}
-
-
-class _Answer(msgspec.Struct, gc=False):
-    """Every answer of the Web API, and a webhook's when it is too busy."""
-
-    ok: bool = False
-    error: str = ""
-    ts: str | None = None
-    channel: str | None = None
-    retry_after: float | None = None
-
-
-_decoder = msgspec.json.Decoder(_Answer)
 
 
 class _Slack:
@@ -108,29 +58,18 @@ class _Slack:
         return await post(self._session, url, payload, who=who, patience=self._patience, headers=headers)
 
     def _say(self, status: int, word: str) -> str:
-        words = scrub(cut(tidy(word), 200), self._secrets)
+        words = scrub(bare_word(word), self._secrets)
         return f"Slack ({self.name}): {status}" + (f", {words}" if words else "")
 
     def _refusal(self, reply: Reply, word: str, retry_after_s: float | None) -> SinkTrouble:
-        """What Slack's word means; the status decides where we do not know the word."""
-        text = self._say(reply.status, word)
-        if reply.status == 429 or word in _BUSY:
-            return Busy(text, retry_after_s=retry_after_s)
-        if word in _GONE:
-            return Gone(text)
-        if word in _LATER:
-            return Unreached(text)
-        if word in _MAYBE:
-            return Uncertain(text)
-        # the bot's refusals come with status 200, and are refusals all the same
-        status = 400 if reply.status == 200 else reply.status
-        return trouble(status, text, retry_after_s=retry_after_s)
+        return meaning(reply.status, word, self._say(reply.status, word), retry_after_s)
 
 
 class SlackWebhookSink(_Slack):
     """The channel a webhook was made for. It answers `ok` and forgets: nothing can be edited."""
 
     can_edit = False
+    shows = Shows.NEVER
 
     def __init__(
         self,
@@ -148,6 +87,7 @@ class SlackWebhookSink(_Slack):
         """Send; once more as plain text if Slack does not like the form."""
         if edits is not None:
             raise EditLost(f"Slack ({self.name}): a webhook cannot edit")
+        message = replace(message, buttons=())  # nobody would hear them being pressed
         reply = await self._post(self._url, _dressed(message))
         if _is_refused_form(reply):
             reply = await self._post(self._url, _undressed(message))
@@ -155,16 +95,37 @@ class SlackWebhookSink(_Slack):
             if reply.text == "ok":
                 return Receipt()
             raise Uncertain(f"Slack ({self.name}): answered 200 with something that is not `ok`")
-        answer = _read(reply)
-        word = answer.error if answer is not None else _bare_word(reply)
+        answer = read_answer(reply)
+        word = answer.error if answer is not None else bare_word(reply.text)
         advice = reply.retry_after_s
         raise self._refusal(reply, word, answer.retry_after if advice is None and answer is not None else advice)
 
 
+class _Name(msgspec.Struct, frozen=True, gc=False):
+    """What a message is called: `channel/ts`, and `channel/ts/file` where it shows a picture."""
+
+    channel: str
+    ts: str
+    file_id: str | None = None
+
+    @classmethod
+    def read(cls, name: str) -> Self | None:
+        channel, _, rest = name.partition("/")
+        ts, _, file_id = rest.partition("/")
+        return cls(channel, ts, file_id or None) if channel and ts else None
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.channel, self.ts, self.file_id)))
+
+
 class SlackBotSink(_Slack):
-    """One channel of one bot. A message's name is `channel/ts`: edits need the channel's id, not its name."""
+    """One channel of one bot. Edits need the channel's id, not its name, so a message's name holds it.
+
+    The name holds the picture's id too, so that every later edit can name it again (see `slack_files`).
+    """
 
     can_edit = True
+    shows = Shows.AFTER
 
     def __init__(
         self,
@@ -179,36 +140,52 @@ class SlackBotSink(_Slack):
         self._url = (api_url or API_URL).rstrip("/")
         self._channel = address.channel
         self._headers = {"Authorization": f"Bearer {address.token}"}
+        self._files = SlackFiles(name, api_url=self._url, token=address.token, session=session, patience=self._patience)
 
     async def deliver(self, message: Message, *, edits: str | None = None) -> Receipt:
-        """Send or edit; once more as plain text if Slack does not like the form."""
+        """Send or edit; once more as plain text if Slack does not like the form.
+
+        A picture is brought before the message is touched, so whatever is wrong with it leaves the words as they are.
+        """
         if edits is None:
-            method, target = (
-                "chat.postMessage",
-                {"channel": self._channel, "unfurl_links": False, "unfurl_media": False} | _thread(message),
-            )
-        else:
-            channel, _, ts = edits.rpartition("/")
-            if not channel or not ts:
-                raise EditLost(f"Slack ({self.name}): this message has no name that could be edited")
-            method, target = "chat.update", {"channel": channel, "ts": ts}
+            target = {"channel": self._channel, "unfurl_links": False, "unfurl_media": False} | _thread(message)
+            return await self._say_it("chat.postMessage", target, message, None)
+        name = _Name.read(edits)
+        if name is None:
+            raise EditLost(f"Slack ({self.name}): this message has no name that could be edited")
+        if message.picture is not None:
+            name = replace(name, file_id=await self._files.bring(message.picture))
+        return await self._say_it("chat.update", {"channel": name.channel, "ts": name.ts}, message, name)
+
+    async def _say_it(self, method: str, target: dict[str, Any], message: Message, name: _Name | None) -> Receipt:
         url = f"{self._url}/{method}"
-        reply = await self._post(url, target | _dressed(message), self._headers)
-        answer = _read(reply)
-        if answer is not None and answer.error in _FORMAT:
+        file_ids = [name.file_id] if name is not None and name.file_id is not None else []
+        reply = await self._post(url, target | _dressed(message) | named(file_ids), self._headers)
+        answer = read_answer(reply)
+        if name is not None and file_ids and answer is not None and not answer.ok:
+            if message.picture is None and may_pass_without_files(answer.error):
+                name = replace(name, file_id=None)  # somebody has deleted it
+                reply = await self._post(url, target | _dressed(message), self._headers)
+                answer = read_answer(reply)
+            elif message.picture is not None and is_about_files(answer.error):
+                # brought a moment ago, and Slack looks at it when it finds the time
+                raise Unreached(f"{self._say(reply.status, answer.error)}: it has not finished with the picture yet")
+        if _is_refused(answer):
             # an edit that names no blocks would keep the old ones, so they are emptied by name
             reply = await self._post(url, target | _undressed(message) | {"blocks": []}, self._headers)
-            answer = _read(reply)
-        return self._judge(reply, answer, edits)
+            answer = read_answer(reply)
+        return self._judge(reply, answer, name)
 
-    def _judge(self, reply: Reply, answer: _Answer | None, edits: str | None) -> Receipt:
+    def _judge(self, reply: Reply, answer: Answer | None, name: _Name | None) -> Receipt:
         if answer is None:
             if 200 <= reply.status < 300:
                 raise Uncertain(f"Slack ({self.name}): answered {reply.status} with something that is not an answer")
             raise trouble(reply.status, self._say(reply.status, ""), retry_after_s=reply.retry_after_s)
         if answer.ok and reply.status == 200:
-            return Receipt(edits or (f"{answer.channel}/{answer.ts}" if answer.channel and answer.ts else None))
-        if edits is not None and answer.error in _LOST:
+            if name is None and answer.channel and answer.ts:
+                name = _Name(answer.channel, answer.ts)
+            return Receipt(str(name) if name is not None else None)
+        if name is not None and answer.error in LOST_WORDS:
             raise EditLost(self._say(reply.status, answer.error))
         advice = reply.retry_after_s
         raise self._refusal(reply, answer.error, answer.retry_after if advice is None else advice)
@@ -219,8 +196,8 @@ SlackSink = SlackWebhookSink | SlackBotSink
 
 def _thread(message: Message) -> dict[str, Any]:
     """In the thread of the message that this one speaks of again, and in the channel too: a thread alone is silent."""
-    _, _, ts = (message.replies or "").rpartition("/")
-    return {"thread_ts": ts, "reply_broadcast": True} if ts else {}
+    first = _Name.read(message.replies or "")
+    return {"thread_ts": first.ts, "reply_broadcast": True} if first is not None else {}
 
 
 def _dressed(message: Message) -> dict[str, Any]:
@@ -231,20 +208,11 @@ def _undressed(message: Message) -> dict[str, Any]:
     return {"text": to_plain(message)}
 
 
+def _is_refused(answer: Answer | None) -> bool:
+    return answer is not None and answer.error in FORMAT_WORDS
+
+
 def _is_refused_form(reply: Reply) -> bool:
     """A 400 of the kind that plain text may pass, or a 403 that does not say that the webhook is dead."""
-    word = _bare_word(reply)
-    return (reply.status == 400 and word in _FORMAT) or (reply.status == 403 and word not in _GONE)
-
-
-def _bare_word(reply: Reply) -> str:
-    """A webhook's error: one bare word. Whatever else stands there (a proxy's page) is not repeated."""
-    word = reply.text
-    return word if len(word) <= 64 and word.replace("_", "").isalnum() else ""
-
-
-def _read(reply: Reply) -> _Answer | None:
-    try:
-        return _decoder.decode(reply.body or b"")
-    except msgspec.MsgspecError:
-        return None
+    word = bare_word(reply.text)
+    return (reply.status == 400 and word in FORMAT_WORDS) or (reply.status == 403 and word not in GONE_WORDS)

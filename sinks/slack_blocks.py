@@ -4,10 +4,12 @@ from typing import Any
 
 from rules.alerts import Change, Severity
 from sinks.base import Message
-from sinks.fit import cut, tidy, utf16_units
+from sinks.fit import cut, shorten, tidy, utf16_units, weight
 
-# Documented: 150 in a header, 3,000 in a section, 50 blocks. Undocumented: near 13,200 in all (`msg_blocks_too_long`).
+# Documented: 150 in a header, 3,000 in a section, 50 blocks, 25 buttons of 75 letters in a block of actions.
+# Undocumented: near 13,200 in all (`msg_blocks_too_long`).
 HEADER_MAX, SECTION_MAX, WHOLE_MAX = 150, 3_000, 13_000
+BLOCKS_MAX, BUTTONS_MAX, BUTTON_MAX = 50, 25, 75
 _BODY_MAX, _FOOTER_MAX, _PLAIN_MAX = 7_000, 1_000, 3_000
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -20,23 +22,48 @@ _OVER = ":white_check_mark:"
 
 
 def to_blocks(message: Message) -> list[dict[str, Any]]:
-    """Header, the lines in as many sections as they need, small print. No block is ever empty."""
+    """Header, the lines in as many sections as they need, small print, what can be pressed. None is empty.
+
+    A picture is no block: it hangs under the message as a file (see `slack_files`).
+    """
     headline = tidy(message.headline) or "(no words)"
     lines = [line for line in map(tidy, message.lines) if line]
     short = cut(headline, HEADER_MAX, _raw)
-    if short != headline:
-        lines.insert(0, headline)  # a header is one short line; the rest of a long one must stand somewhere
+    above = [headline] if short != headline else []  # a header is one short line; a long one must stand somewhere
+    lines = [*above, *_counted(lines, message, _BODY_MAX - sum(weight(line, _cost) + 2 for line in above))]
     blocks: list[dict[str, Any]] = [{"type": "header", "text": {"type": "plain_text", "text": short, "emoji": False}}]
     blocks += [_section(text) for text in _packed(lines)]
-    small_print = " ".join(filter(None, (_mark(message), _escaped(cut(tidy(message.footer), _FOOTER_MAX, _cost)))))
+    small_print = " ".join(filter(None, (_mark(message), escaped(cut(tidy(message.footer), _FOOTER_MAX, _cost)))))
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": small_print, "verbatim": True}]})
+    if message.buttons:
+        blocks.append({"type": "actions", "elements": _buttons(message)})
     return blocks
 
 
 def to_plain(message: Message) -> str:
     """The words alone: what a notification shows, and what is sent when Slack refuses the blocks."""
-    pieces = [tidy(message.headline) or "(no words)", *map(tidy, message.lines), tidy(message.footer)]
-    return _escaped(cut("\n".join(piece for piece in pieces if piece), _PLAIN_MAX, _cost))
+    headline, footer = tidy(message.headline) or "(no words)", tidy(message.footer)
+    lines = [line for line in map(tidy, message.lines) if line]
+    lines = _counted(lines, message, _PLAIN_MAX - weight(headline, _cost) - weight(footer, _cost) - 4)
+    return escaped(cut("\n".join(piece for piece in (headline, *lines, footer) if piece), _PLAIN_MAX, _cost))
+
+
+def _buttons(message: Message) -> list[dict[str, Any]]:
+    """All rows in one block: Slack breaks them as the screen allows, on a phone one below the other."""
+    return [
+        {
+            "type": "button",
+            "action_id": f"tocsin-{number}",  # must be there only once in a message
+            "text": {"type": "plain_text", "text": cut(tidy(one.words), BUTTON_MAX, _raw), "emoji": False},
+            "value": one.data,
+        }
+        for number, one in enumerate(one for row in message.buttons for one in row)
+    ][:BUTTONS_MAX]
+
+
+def _counted(lines: list[str], message: Message, room: int) -> list[str]:
+    """The lines of a list, cut to that room; a break between two of them takes as much as two letters."""
+    return shorten(lines, message.listed, message.unlisted, room - len(lines), _cost)
 
 
 def _packed(lines: list[str]) -> list[str]:
@@ -57,14 +84,15 @@ def _packed(lines: list[str]) -> list[str]:
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": _escaped(text), "verbatim": True}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": escaped(text), "verbatim": True}}
 
 
 def _mark(message: Message) -> str:
     return _OVER if message.change is Change.CLEARED else _MARKS[message.severity]
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Signs that begin something in Slack's markup, as signs."""
     return "".join(_ESCAPES.get(char, char) for char in text)
 
 
@@ -74,6 +102,6 @@ def _raw(char: str) -> int:
 
 def _cost(char: str) -> int:
     """What a character takes after escaping for Slack and for JSON, so that no way of counting finds too much."""
-    if escaped := _ESCAPES.get(char):
-        return len(escaped)
+    if escape := _ESCAPES.get(char):
+        return len(escape)
     return 2 if char in '"\\\n' else utf16_units(char)

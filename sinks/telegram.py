@@ -1,26 +1,26 @@
-"""Telegram by its Bot API: sent as HTML, edited in place, cut to fit, and honest about what was received."""
+"""Telegram by its Bot API: sent as HTML, with a picture if there is one, edited in place, and honest about answers."""
 
 import logging
-from html import escape
-from typing import Any
 
 import aiohttp
 import msgspec
+from msgspec.structs import replace
 
-from rules.alerts import Change, Severity
 from sinks.address import TelegramChat, scrub
-from sinks.base import Gone, Message, Receipt, SinkTrouble, Uncertain
-from sinks.fit import cut, tidy, weight
+from sinks.base import Gone, Message, Picture, Receipt, Shows, SinkTrouble, Uncertain, Undeliverable
+from sinks.fit import cut, tidy
 from sinks.outcome import EditLost, trouble
 from sinks.pace import TELEGRAM_CHAT, TELEGRAM_GROUP, Pace
-from sinks.post import Patience, Reply, post
+from sinks.post import Patience, Reply, post, post_body
+from sinks.telegram_request import Name, Try, fields_of, form_of
+from sinks.telegram_words import fits_caption
 
 API_URL = "https://api.telegram.org"
-LIMIT = 4096  # UTF-16 units after entities
-_HEADLINE_MAX, _FOOTER_MAX = 1024, 512
 
 _SAME = "message is not modified"
 _UNREADABLE = "can't parse entities"
+_NO_TEXT, _NO_CAPTION = "no text in the message to edit", "no caption in the message to edit"
+_NO_PHOTOS = ("rights to send photos", "chat_send_photos_forbidden", "chat_send_media_forbidden")
 _LOST = ("message to edit not found", "message can't be edited", "message_id_invalid", "message identifier is not spec")
 _DEAD = (
     "chat not found",
@@ -68,9 +68,10 @@ _decoder = msgspec.json.Decoder(_Answer)
 
 
 class TelegramSink:
-    """One chat of one bot. A message's name is `chat/number`, so that an edit finds it even after the chat moved."""
+    """One chat of one bot. A message's name holds the chat, so that an edit finds it even after the chat moved."""
 
     can_edit = True
+    shows = Shows.WITH
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class TelegramSink:
         self.name = name
         self.pace: Pace = TELEGRAM_GROUP if address.is_group else TELEGRAM_CHAT
         self.moved_to: str | None = None  # the chat's new number, once Telegram has said so; write it into the file
+        self._has_refused = False  # a picture, and not taken one since
         self._address = address
         self._session = session
         self._url = f"{(api_url or API_URL).rstrip('/')}/bot{address.token}"
@@ -93,59 +95,84 @@ class TelegramSink:
         return f"<TelegramSink {self.name} {self._address}>"
 
     async def deliver(self, message: Message, *, edits: str | None = None) -> Receipt:
-        """Send or edit. At most three requests: one as HTML, one where the chat moved to, one as plain text."""
-        chat, number = _split(edits) if edits else (self.moved_to or self._address.chat, None)
-        is_plain = has_moved = False
+        """Send or edit; once more where the chat moved to, as plain text, without the picture, or as what it is.
+
+        A picture is shown if the words fit beneath it. Whatever Telegram has against the picture, the words arrive.
+        """
+        now = self._first(message, edits)
         while True:
-            reply = await self._call(message, chat, number, is_plain=is_plain)
+            reply = await self._call(message, now)
             answer = _read(reply)
-            if answer is None or answer.ok:
-                break
-            moved = answer.parameters.migrate_to_chat_id if answer.parameters else None
-            if moved is not None and number is None and not has_moved:
-                has_moved, chat = True, str(moved)
-                self._note_move(chat)
-            elif _UNREADABLE in answer.description.lower() and not is_plain:
-                is_plain = True
-            else:
-                break
-        return self._judge(reply, answer, edits)
+            another = self._otherwise(now, reply, answer)
+            if another is None:
+                receipt = self._judge(reply, answer, now)
+                self._has_refused = self._has_refused and now.picture is None
+                return receipt
+            now = another
 
     async def aclose(self) -> None:
         """Nothing to let go of: the session is the house's."""
 
-    async def _call(self, message: Message, chat: str, number: int | None, *, is_plain: bool) -> Reply:
-        payload: dict[str, Any] = {"chat_id": int(chat) if chat.lstrip("-").isdecimal() else chat}
-        if is_plain:
-            payload["text"] = to_plain(message)
-        else:
-            payload |= {"text": to_html(message), "parse_mode": "HTML"}
-        payload["link_preview_options"] = {"is_disabled": True}
-        if message.buttons:
-            rows = [[{"text": one.words, "callback_data": one.data} for one in row] for row in message.buttons]
-            payload["reply_markup"] = {"inline_keyboard": rows}
-        if number is not None:
-            method = "editMessageText"
-            payload["message_id"] = number
-        else:
-            method = "sendMessage"
-            payload["disable_notification"] = self._address.is_silent or _is_quiet(message)
-            if (first := _first_of(message, chat)) is not None:  # and if it was deleted, the words still arrive
-                payload["reply_parameters"] = {"message_id": first, "allow_sending_without_reply": True}
-            if self._address.topic is not None:
-                payload["message_thread_id"] = self._address.topic
-        url = f"{self._url}/{method}"
-        return await post(self._session, url, payload, who=f"Telegram ({self.name})", patience=self._patience)
+    def _first(self, message: Message, edits: str | None) -> Try:
+        if edits is None:
+            return Try(self.moved_to or self._address.chat, picture=_fitting(message))
+        name = Name.read(edits)
+        if name is None:
+            raise EditLost("Telegram: this message has no number that could be edited")
+        # a text message takes a photo and is one from then on; it never becomes a text again
+        picture = message.picture if name.is_photo else _fitting(message)
+        return Try(name.chat, name.number, name.is_photo, picture)
 
-    def _judge(self, reply: Reply, answer: _Answer | None, edits: str | None) -> Receipt:
+    def _otherwise(self, now: Try, reply: Reply, answer: _Answer | None) -> Try | None:
+        """How else to say it; None if this answer stands. Each of these refusals is certain: nothing was shown."""
+        if answer is not None and answer.ok:
+            return None
+        why = answer.description.lower() if answer is not None else ""
+        moved = answer.parameters.migrate_to_chat_id if answer is not None and answer.parameters else None
+        if moved is not None and now.number is None and not now.has_moved:
+            self._note_move(str(moved))
+            return replace(now, chat=str(moved), has_moved=True)
+        if _UNREADABLE in why and not now.is_plain:
+            return replace(now, is_plain=True)
+        if now.picture is not None and self._is_about_picture(reply, answer, now):
+            self._note_refusal(self._say(reply.status, answer.description if answer is not None else ""))
+            return replace(now, picture=None)
+        if now.number is not None and now.picture is None and not now.was_mistaken:
+            mark = _NO_CAPTION if now.is_photo else _NO_TEXT
+            return replace(now, is_photo=not now.is_photo, was_mistaken=True) if mark in why else None
+        return None
+
+    def _is_about_picture(self, reply: Reply, answer: _Answer | None, now: Try) -> bool:
+        """Any refusal of this message that is not one of the chat: Telegram has many words for a photo it dislikes."""
+        if answer is None:
+            return isinstance(self._unreadable(reply), Undeliverable | Gone)  # a proxy may take words, and no files
+        why = answer.description.lower()
+        if _SAME in why:
+            return False
+        if any(mark in why for mark in _NO_PHOTOS):
+            return True
+        verdict = self._refusal(reply, answer, why, is_edit=now.number is not None)
+        return isinstance(verdict, Undeliverable) and not isinstance(verdict, EditLost)
+
+    async def _call(self, message: Message, now: Try) -> Reply:
+        url, who = f"{self._url}/{now.method}", f"Telegram ({self.name})"
+        fields = fields_of(message, now, self._address)
+        if now.picture is None:
+            return await post(self._session, url, fields, who=who, patience=self._patience)
+        form = form_of(fields, now)
+        return await post_body(self._session, url, form, who=who, patience=self._patience)
+
+    def _judge(self, reply: Reply, answer: _Answer | None, now: Try) -> Receipt:
         if answer is None:
             raise self._unreadable(reply)
-        if answer.ok and reply.status == 200:
-            return Receipt(edits or _name(answer.result))
         why = answer.description.lower()
-        if edits is not None and _SAME in why:
-            return Receipt(edits)  # it already says so: an edit may be repeated as often as we like
-        raise self._refusal(reply, answer, why, is_edit=edits is not None)
+        is_done = answer.ok and reply.status == 200
+        if now.number is not None:
+            if is_done or _SAME in why:  # it already says so: an edit may be repeated as often as we like
+                return Receipt(str(Name(now.chat, now.number, now.has_caption)))
+        elif is_done:
+            return Receipt(_name(answer.result, is_photo=now.has_caption))
+        raise self._refusal(reply, answer, why, is_edit=now.number is not None)
 
     def _refusal(self, reply: Reply, answer: _Answer, why: str, *, is_edit: bool) -> SinkTrouble:
         status = answer.error_code or (reply.status if reply.status != 200 else 400)  # ok:false in a 200 is a refusal
@@ -167,63 +194,29 @@ class TelegramSink:
         words = scrub(cut(tidy(description), 200), self._address.secrets)
         return f"Telegram ({self.name}): {status}" + (f", {words}" if words else "")
 
+    def _note_refusal(self, reason: str) -> None:
+        level = logging.DEBUG if self._has_refused else logging.WARNING  # a chat without photos is one for long
+        self._has_refused = True
+        log.log(level, "picture left out", extra={"sink": self.name, "reason": reason})
+
     def _note_move(self, chat: str) -> None:
         self.moved_to = chat
         log.warning("telegram chat moved", extra={"sink": self.name, "new_chat": chat})
 
 
-def to_html(message: Message) -> str:
-    """The message in Telegram's HTML: headline bold, small print in italics, the middle cut if it is too much."""
-    headline, body, footer = _fitted(message)
-    pieces = [f"<b>{_escaped(headline)}</b>", _escaped(body), f"<i>{_escaped(footer)}</i>" if footer else ""]
-    return "\n".join(piece for piece in pieces if piece)
-
-
-def to_plain(message: Message) -> str:
-    """The same without markup."""
-    return "\n".join(piece for piece in _fitted(message) if piece)
-
-
-def _fitted(message: Message) -> tuple[str, str, str]:
-    headline = cut(tidy(message.headline), _HEADLINE_MAX) or "(no words)"
-    footer = cut(tidy(message.footer), _FOOTER_MAX)
-    body = "\n".join(line for line in map(tidy, message.lines) if line)
-    return headline, cut(body, LIMIT - weight(headline) - weight(footer) - 2), footer
-
-
-def _escaped(text: str) -> str:
-    return escape(text, quote=False)
-
-
-def _is_quiet(message: Message) -> bool:
-    """Good news and small news arrive without a sound, unless the sink was told otherwise."""
-    if message.is_silent is not None:
-        return message.is_silent
-    return message.severity is Severity.INFO or message.change in {Change.CLEARED, Change.EASED}
+def _fitting(message: Message) -> Picture | None:
+    """The picture, if the words fit beneath it: they matter more."""
+    return message.picture if message.picture is not None and fits_caption(message) else None
 
 
 def _read(reply: Reply) -> _Answer | None:
     try:
         return _decoder.decode(reply.body or b"")
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):  # a page in another encoding, too
         return None
 
 
-def _name(result: _Sent | bool | None) -> str | None:
+def _name(result: _Sent | bool | None, *, is_photo: bool) -> str | None:
     if not isinstance(result, _Sent) or result.message_id is None or result.chat is None:
         return None
-    return f"{result.chat.id}/{result.message_id}"
-
-
-def _first_of(message: Message, chat: str) -> int | None:
-    """The number of the message that this one speaks of again; None if it stands in another chat."""
-    home, _, number = (message.replies or "").rpartition("/")
-    is_here = home == chat or (home != "" and not chat.lstrip("-").isdecimal())  # @names have a number we cannot know
-    return int(number) if is_here and number.isdecimal() else None
-
-
-def _split(message_id: str) -> tuple[str, int]:
-    chat, _, number = message_id.rpartition("/")
-    if not chat or not number.isdecimal():
-        raise EditLost("Telegram: this message has no number that could be edited")
-    return chat, int(number)
+    return str(Name(str(result.chat.id), result.message_id, is_photo))

@@ -78,3 +78,10 @@ def _spoken(ms: int) -> str:
     if hours < 48:
         return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
     return f"{hours // 24} days"
+
+
+def say_peak(alert: Alert, sentences: Sentences) -> str:
+    """`, peak 0.0975% per 8 h`: how far it went; a condition has no limit and went nowhere."""
+    if sentences.peak:
+        return f", peak {sentences.peak}"
+    return "" if alert.threshold is None else f", peak {alert.peak:.6g}"
