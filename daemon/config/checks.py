@@ -10,6 +10,10 @@ from daemon.config.places import Place
 from daemon.config.references import unknown_references
 
 _SINK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_EVERYBODY = {  # what people write for all, and for none
+    **dict.fromkeys(("*", "all", "any", "everyone", "everybody"), "leave `notify` out for all of them"),
+    **dict.fromkeys(("none", "nobody", "off", "no", "null"), "write notify: [] for nobody"),
+}
 
 
 def misplaced(written: dict[str, Any], root: Place) -> list[Mistake]:
@@ -63,6 +67,7 @@ def _unknown_sinks(written: dict[str, Any], root: Place) -> Iterator[Mistake]:
                 where, _ = place.find(loc)
                 what = f"there is no sink '{quote(name)}'"
                 right = nearest(name, sinks) if "sinks" in written else "add it under `sinks:`, or remove `notify`"
+                right = _EVERYBODY.get(name.lower(), right)
                 yield _wrong(where, ("rules", index, *loc), what, right)
 
 

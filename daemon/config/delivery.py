@@ -10,23 +10,26 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from daemon.config.mistakes import nearest, quote
 from daemon.config.secrets import Secret
 from daemon.config.section import DurationMs, Level, Section, Several, lasting, one_or_more
+from rules import spelling
 from rules.alerts import Severity
 from rules.delivery.hours import WEEKDAYS, Quiet
 from rules.delivery.matchers import Matchers
 from rules.delivery.policy import Cap, Grouping, Inhibition, Route
+from rules.selection import EVERYTHING
 from rules.units import duration_ms
 
 NOTHING = "nothing"
 _HOUR = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _CAP = re.compile(r"(\d{1,6})\s+per\s+(.+)")
 _PER = {"second": "1s", "minute": "1m", "hour": "1h", "day": "1d"}
-_SAME = ("symbol", "venue", "side", "coin", "feed")
+SAME = ("symbol", "venue", "side", "coin", "feed")
 
 
 def _hour(text: object) -> time:
     match = _HOUR.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"'{quote(text)}' is not a time of day; write 23:00")
+        right = "00:00" if isinstance(text, str) and text.strip() == "24:00" else "23:00"
+        raise ValueError(f"'{quote(text)}' is not a time of day; write {right}")
     return time(int(match[1]), int(match[2]))
 
 
@@ -42,7 +45,11 @@ def _zone(name: object) -> str:
         known = available_timezones()
         if not known:
             raise ValueError("this machine has no time zone data; install the package tzdata, or write UTC") from None
-        raise ValueError(f"there is no time zone '{quote(name)}'; {nearest(name, sorted(known))}") from None
+        city = name.rpartition("/")[2].replace(" ", "_").lower()
+        cities = (zone for zone in sorted(known) if not zone.startswith("Etc/"))  # Etc/GMT+2 is west of Greenwich
+        there = next((zone for zone in cities if zone.lower().endswith(f"/{city}")), None)
+        right = f"write {there}" if there else nearest(name, known) or "write one like Europe/Berlin, or UTC"
+        raise ValueError(f"there is no time zone '{quote(name)}'; {right}") from None
     return name
 
 
@@ -53,7 +60,7 @@ def _day(text: str) -> str:
     try:
         return date.fromisoformat(folded).isoformat()
     except ValueError:
-        raise ValueError(f"'{quote(text)}' is not a day; write sat, or 2026-12-24") from None
+        raise ValueError(f"'{quote(text)}' is not a day; write sat, 2026-12-24, or several: [sat, sun]") from None
 
 
 def _cap(text: object) -> str:
@@ -72,6 +79,19 @@ def cap_of(text: object) -> Cap:
     return Cap(int(match[1]), per_ms)
 
 
+def _symbols(names: list[str]) -> list[str]:
+    spelling.symbols(tuple(names))
+    return names
+
+
+def _venues(names: list[str]) -> list[str]:
+    spelling.venues(tuple(names))
+    return names
+
+
+Some = Annotated[
+    Several, Field(min_length=1)
+]  # a condition: an empty list would mean everything, and look like nothing
 Hour = Annotated[time, BeforeValidator(_hour, json_schema_input_type=str)]
 Zone = Annotated[str, BeforeValidator(_zone, json_schema_input_type=str)]
 Day = Annotated[str, AfterValidator(_day)]
@@ -121,27 +141,39 @@ class GroupConfig(Section):
     critical_ms: DurationMs = lasting("0s", "critical", "the same for critical alerts")
     at_least: int = Field(default=4, ge=2, le=1_000_000)
     """so many become one summary; fewer come one by one"""
-    by: list[Literal["kind", "symbol", "venue", "rule", "severity"]] = Field(default=["kind", "symbol"])
+    by: Annotated[
+        list[Literal["kind", "symbol", "venue", "rule", "severity"]],
+        BeforeValidator(one_or_more, json_schema_input_type=str | list[str]),
+    ] = Field(default=["kind", "symbol"])
     """what messages must have in common"""
+    backlog_ms: DurationMs = lasting(
+        "15s", "backlog", "more than the chat takes in that time is told at once; 0s: never"
+    )
 
     def grouping(self) -> Grouping:
         """Ready to be asked."""
-        return Grouping(wait_ms=self.wait_ms, critical_ms=self.critical_ms, at_least=self.at_least, by=tuple(self.by))
+        return Grouping(
+            wait_ms=self.wait_ms,
+            critical_ms=self.critical_ms,
+            at_least=self.at_least,
+            backlog_ms=self.backlog_ms,
+            by=tuple(self.by),
+        )
 
 
 class MatchConfig(Section):
     """Which alerts are meant: all that is given must be so."""
 
-    rule: Several = Field(default=[])
+    rule: Some = Field(default=[])
     """ids of rules"""
-    kind: Several = Field(default=[])
+    kind: Some = Field(default=[])
     """kinds of rules: liquidation, funding, ..."""
-    symbols: Several = Field(default=[])
+    symbols: Annotated[Some, AfterValidator(_symbols)] = Field(default=[])
     """coins or instruments"""
-    venues: Several = Field(default=[])
+    venues: Annotated[Some, AfterValidator(_venues)] = Field(default=[])
     """binance, bybit, ..."""
     severity: Annotated[list[Level], BeforeValidator(one_or_more, json_schema_input_type=str | list[str])] = Field(
-        default=[]
+        default=[], min_length=1
     )
     """exactly these: critical, or [warning, critical]"""
     labels: dict[str, str] = Field(default={})
@@ -153,7 +185,7 @@ class MatchConfig(Section):
             rules=tuple(self.rule),
             kinds=tuple(self.kind),
             symbols=tuple(self.symbols),
-            venues=tuple(self.venues),
+            venues=() if EVERYTHING in self.venues else tuple(self.venues),
             severities=tuple(self.severity),
             labels=self.labels,
         )
@@ -170,12 +202,12 @@ class RouteConfig(MatchConfig):
         return Route(self.matchers(), tuple(self.to))
 
 
-def _rule_id(value: object) -> object:
-    """`cascade` stands for `{rule: cascade}`."""
-    return {"rule": [value]} if isinstance(value, str) else value
+def _rule_ids(value: object) -> object:
+    """`cascade` stands for `{rule: cascade}`, and a list of ids likewise."""
+    return {"rule": value} if isinstance(value, str | list) else value
 
 
-Meant = Annotated[MatchConfig, BeforeValidator(_rule_id, json_schema_input_type=str | MatchConfig)]
+Meant = Annotated[MatchConfig, BeforeValidator(_rule_ids, json_schema_input_type=str | list[str] | MatchConfig)]
 
 
 class InhibitConfig(Section):

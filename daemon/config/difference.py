@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.config.mistakes import quote
-from daemon.config.model import Config
+from daemon.config.model import Config, SinkConfig
 
 _AT_ONCE = ("routes", "inhibit", "alive")
 _AT_START = ("sources", "storage", "server", "label")
+_SECRET = frozenset({"url", "answer.app_token"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ def difference(old: Config, new: Config) -> Difference:
     """What is new, gone or changed, as it was written in the files."""
     return Difference(
         rules=_changes(_rules(old), _rules(new), secret=frozenset(), same=_same_rules(old, new)),
-        sinks=_changes(_sinks(old), _sinks(new), secret=frozenset({"url"}), same=frozenset()),
+        sinks=_changes(_sinks(old), _sinks(new), secret=_SECRET, same=frozenset()),
         at_once=tuple(name for name in _AT_ONCE if getattr(old, name) != getattr(new, name)),
         at_start=tuple(name for name in _AT_START if getattr(old, name) != getattr(new, name)),
     )
@@ -66,9 +67,23 @@ def _same_rules(old: Config, new: Config) -> frozenset[str]:
 
 
 def _sinks(config: Config) -> dict[str, dict[str, Any]]:
-    """A sink as it was written, but its address as it was read: a rotated token changes only that."""
+    """A sink as it was written, but its secrets as they were read: a rotated token changes only that."""
     written = config.written.get("sinks") or {}
-    return {name: {**written.get(name, {}), "url": sink.url} for name, sink in config.sinks.items()}
+    return {name: _without_answer(written.get(name, {})) | _secrets(sink) for name, sink in config.sinks.items()}
+
+
+def _without_answer(raw: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in raw.items() if key != "answer"}
+
+
+def _secrets(sink: SinkConfig) -> dict[str, Any]:
+    """What holds a secret, part by part."""
+    found: dict[str, Any] = {"url": sink.url}
+    if sink.answer is not None:
+        found["answer.users"] = sink.answer.users
+    if sink.answer is not None and sink.answer.app_token is not None:
+        found["answer.app_token"] = sink.answer.app_token
+    return found
 
 
 def _changes(

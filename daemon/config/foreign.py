@@ -16,6 +16,13 @@ def source_configs() -> dict[str, type[BaseModel]]:
     return dict(CONFIGS)
 
 
+def key_free_sources() -> tuple[str, ...]:
+    """Those that run when a configuration names none."""
+    from daemon.sources.key_free import KEY_FREE
+
+    return KEY_FREE
+
+
 def parse_rule(raw: dict[str, Any]) -> "RuleSpec":
     """The rule; ValidationError says all that is wrong with it."""
     from rules.spec import parse

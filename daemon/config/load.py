@@ -9,15 +9,20 @@ from pydantic import BaseModel, ValidationError
 
 from daemon.config import foreign
 from daemon.config.checks import misplaced
+from daemon.config.doubts import idle_severities, unbrought
 from daemon.config.explain import describe, explain, split
-from daemon.config.merge import read_files
-from daemon.config.mistakes import ConfigError, Mistake, nearest, quote
+from daemon.config.fractions import bare_fractions
+from daemon.config.inhibitions import doubtful_inhibitions, idle_inhibitions
+from daemon.config.merge import PRIVATE, read_files
+from daemon.config.mistakes import GUESS, ConfigError, Mistake, nearest, quote
 from daemon.config.model import CONSOLE, Config, Settings, Signature, console_sink
 from daemon.config.places import Place
+from daemon.config.routing import doubtful_routes, idle_routes, unheard
 from daemon.config.secrets import fill
 from daemon.config.shape import keys_of
 from daemon.config.trials import trials
 from daemon.config.yaml import read
+from rules.alerts import Severity
 
 VARIABLE = "TOCSIN_CONFIG"
 SENT = "rules.yaml"  # what a text without a file is called in its mistakes
@@ -38,15 +43,27 @@ def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> C
     mistakes += wrong
     rules, wrong = _rules(written, root)
     mistakes += wrong
+    compiled = _compiled(settings, rules) if settings is not None and not wrong else []
+    if settings is not None and not wrong:
+        mistakes += [*idle_inhibitions(settings.inhibit, compiled, root), *idle_routes(settings.routes, compiled, root)]
     tests, wrong = trials(written, root)
     mistakes += wrong
     mistakes += misplaced(written, root)
     if mistakes or settings is None:
         raise ConfigError(mistakes)
+    sinks = settings.sinks or {CONSOLE: console_sink()}
+    doubts = (
+        *doubtful_inhibitions(settings.inhibit, compiled, {spec.id: spec for spec in rules}, root),
+        *doubtful_routes(settings.routes, compiled, root),
+        *unheard(settings, sinks, compiled, root),
+        *unbrought(rules, sources, root),
+        *idle_severities(rules, root),
+        *bare_fractions(rules, written.get("rules", []), root),
+    )
     return Config(
         files=files,
         sources=sources,
-        sinks=settings.sinks or {CONSOLE: console_sink()},
+        sinks=sinks,
         rules=tuple(rules),
         tests=tuple(tests),
         storage=settings.storage,
@@ -56,6 +73,7 @@ def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> C
         inhibit=tuple(settings.inhibit),
         alive=settings.alive,
         signature=before,
+        doubts=tuple(sorted(doubts)),
         written=written,
     )
 
@@ -112,10 +130,22 @@ def _each_once(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 def _unknown_sections(written: dict[str, Any], root: Place) -> list[Mistake]:
     return [
-        Mistake(where.file, where.key_line, where.key_column, quote(key), "is not a section", nearest(key, _SECTIONS))
+        Mistake(where.file, where.key_line, where.key_column, quote(key), "is not a section", _meant_section(key))
         for key, where in (root.children or {}).items()
         if key not in _SECTIONS and isinstance(key, str) and key in written
     ]
+
+
+def _meant_section(key: str) -> str:
+    right = nearest(key, _SECTIONS)
+    return right if right.startswith(GUESS) else f"{right}; a place for anchors begins with {PRIVATE}"
+
+
+def _compiled(settings: Settings, specs: Sequence[Any]) -> list[Any]:
+    """The rules ready to run, where a section asks what they can say; each costs a moment, and a file has thousands."""
+    is_asked = settings.routes or settings.inhibit or len(settings.sinks) > 1
+    is_asked = is_asked or any(sink.min_severity is not Severity.INFO for sink in settings.sinks.values())
+    return [spec.compile() for spec in specs] if is_asked else []
 
 
 def _settings(
@@ -151,6 +181,10 @@ def _sources(
     for name, value in block.items():
         where, _ = place.find((name,))
         path = f"sources.{quote(name)}"
+        if value is not None and not isinstance(value, dict):
+            what, right = f"{describe(value)} cannot stand here", f"write `{quote(name)}:` with nothing behind it"
+            mistakes.append(Mistake(where.file, where.line, where.column, path, what, right))
+            continue
         if name not in configs:
             what, right = "is not a source", nearest(name, configs)
             mistakes.append(Mistake(where.file, where.key_line, where.key_column, path, what, right))

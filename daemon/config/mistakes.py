@@ -1,10 +1,14 @@
 """What is wrong with a configuration, in words for the person who wrote it: all of it at once, each with its place."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NamedTuple
 
+GUESS, KNOWN = "did you mean ", "known: "  # how a remedy begins that names what is there
+_SEPARATORS = re.compile(r"[\s,;|&+]+")  # what people write between names
 _SHOWN = 60
+_BEGINNING_MIN = 3  # letters
 
 
 class Mistake(NamedTuple):
@@ -18,9 +22,13 @@ class Mistake(NamedTuple):
     right: str  # what would be right; empty if we do not know
 
     def __str__(self) -> str:
+        return self.said()
+
+    def said(self, mark: str = "") -> str:
+        """On one line, as editors read it; `mark` stands before what is said, `warning: ` for instance."""
         subject = f"{self.path}: " if self.path else ""
         remedy = f"; {self.right}" if self.right else ""
-        return f"{self.file}:{self.line}:{self.column}: {subject}{self.what}{remedy}"
+        return f"{self.file}:{self.line}:{self.column}: {mark}{subject}{self.what}{remedy}"
 
 
 class ConfigError(Exception):
@@ -43,7 +51,20 @@ def quote(value: object) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean every?`, or the whole list if nothing is close and the list is short enough to read."""
-    names = sorted(known)
-    if close := get_close_matches(name.lower(), names, n=1, cutoff=0.6):
-        return f"did you mean {close[0]}?"
-    return f"known: {', '.join(names)}" if 0 < len(names) <= 30 else ""
+    names, lower = sorted(known), name.lower()
+    several = [part for part in _SEPARATORS.split(lower) if part]
+    if len(several) > 1 and set(several) <= set(names):
+        return f"write a list: [{', '.join(several)}]"
+    for close in (
+        get_close_matches(lower, names, n=1, cutoff=0.85),
+        sorted((one for one in names if _begins(one, lower)), key=len, reverse=True),  # funding_rate: funding
+        get_close_matches(lower, names, n=1, cutoff=0.6),
+        sorted((one for one in names if _begins(lower, one)), key=len),  # liq: liquidation
+    ):
+        if close:
+            return f"{GUESS}{close[0]}?"
+    return f"{KNOWN}{', '.join(names)}" if 0 < len(names) <= 30 else ""
+
+
+def _begins(start: str, text: str) -> bool:
+    return len(start) >= _BEGINNING_MIN and text.startswith(start)

@@ -16,8 +16,9 @@ from pydantic import (
     field_validator,
 )
 
+from daemon.config.answering import AnswerConfig
 from daemon.config.delivery import AliveConfig, CapText, GroupConfig, InhibitConfig, QuietConfig, RouteConfig
-from daemon.config.mistakes import quote
+from daemon.config.mistakes import Mistake, quote
 from daemon.config.secrets import Secret
 from daemon.config.section import DurationMs, Level, Section, lasting, one_or_more
 from rules.alerts import Severity
@@ -88,13 +89,6 @@ class Uncertain(Section):
         return policy == "repeat"
 
 
-class AnswerConfig(Section):
-    """Who may answer alerts in their chat."""
-
-    users: list[Annotated[int, Field(ge=1, le=2**53)]] = Field(min_length=1, max_length=100)
-    """Telegram's numbers of the people who may press buttons and give commands; nobody else is answered"""
-
-
 class SinkConfig(Section):
     """One recipient."""
 
@@ -122,16 +116,18 @@ class SinkConfig(Section):
     """severities that arrive without a sound, where the chat can; what eases or clears always does"""
     group: GroupConfig = GroupConfig()
     """how messages about the same thing become one"""
+    picture: bool = True
+    """show a small chart of the last hours beside an alert, where the chat can: Telegram, and Slack with a bot token"""
 
     answer: AnswerConfig | None = None
-    """who may press buttons under its messages and give commands in the chat; for tgram:// only"""
+    """who may press buttons under its messages; for tgram://, and for slack:// with a bot token"""
 
     @field_validator("answer")
     @classmethod
     def _can_be_answered(cls, answer: AnswerConfig | None, info: ValidationInfo) -> AnswerConfig | None:
         url = info.data.get("url")
-        if answer is not None and url is not None and not url.get_secret_value().strip().lower().startswith("tgram://"):
-            raise ValueError("answer is for tgram:// only; other chats cannot be answered")
+        if answer is not None and url is not None:
+            answer.suits(parse_address(url.get_secret_value()))
         return answer
 
     @field_validator("api_url")
@@ -246,6 +242,7 @@ class Config:
     inhibit: tuple[InhibitConfig, ...] = ()
     alive: AliveConfig | None = None
     signature: Signature  # of the files, taken before they were read
+    doubts: tuple[Mistake, ...] = ()  # what is right, and probably not meant; in the order of the files
     written: dict[str, Any] = field(repr=False)  # as it stands in the files, secrets unread; for showing differences
 
 

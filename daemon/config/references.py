@@ -34,10 +34,10 @@ def _named(written: Mapping[str, Any]) -> Iterator[tuple[str, Loc, str]]:
     for index, one in enumerate(_listed(written.get("inhibit"))):
         for part in ("when", "mutes") if isinstance(one, dict) else ():
             meant, loc = one.get(part), ("inhibit", index, part)
-            if isinstance(meant, str):
-                yield "rule", loc, meant
-            elif isinstance(meant, dict):
+            if isinstance(meant, dict):
                 yield from _matched(meant, loc)
+            else:
+                yield from _of("rule", meant, loc)
     alive = written.get("alive")
     if isinstance(alive, dict):
         yield from _of("sink", alive.get("to"), ("alive", "to"))

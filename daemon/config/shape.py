@@ -60,6 +60,12 @@ def known_keys(annotation: Any, loc: Sequence[str | int]) -> list[str]:
     return list(found)
 
 
+def about_key(annotation: Any, loc: Sequence[str | int], key: str) -> str:
+    """What is said of a key of the block at `loc`; empty if nothing is."""
+    models = (kind for kind in at(annotation, loc) if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return next((field.description or "" for model in models if (field := keys_of(model).get(key)) is not None), "")
+
+
 def is_secret(annotation: Any) -> bool:
     """A value that must never be shown."""
     return any(isinstance(kind, type) and issubclass(kind, SecretStr) for kind in plain(annotation))

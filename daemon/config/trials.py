@@ -41,6 +41,7 @@ def trials(written: dict[str, Any], root: Place) -> tuple[list[WrittenTrial], li
         return [], [Mistake(place.file, place.line, place.column, "tests", what, right)]
     found: list[WrittenTrial] = []
     mistakes: list[Mistake] = []
+    names: dict[str, Place] = {}
     for index, raw in enumerate(block):
         where = (place.children or {})[index]
         path = f"tests.{index}"
@@ -55,6 +56,13 @@ def trials(written: dict[str, Any], root: Place) -> tuple[list[WrittenTrial], li
             mistakes += explain(exc, model, where, ("tests", index))
             continue
         mistakes += _unknown_names(test, written)
+        named, _ = where.find(("name",))
+        first = names.setdefault(test.trial.name.strip().lower(), named)
+        if first is not named:
+            what = f"another test has this name, in {first.file}:{first.line}:{first.column}"
+            mistakes.append(test.mistake(("name",), what, "say what is so in this one"))
+        if not any(moment.states or moment.messages for moment in test.trial.expect):
+            mistakes.append(test.mistake(("expect",), "this test expects nothing", "write `states:` or `messages:`"))
         found.append(test)
     return found, mistakes
 

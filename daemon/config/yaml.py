@@ -40,6 +40,8 @@ _INTEGER_LIMIT = 2**63
 _UNKNOWN = (None, Place("", 0, 0), 0)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_NO_TABS = "a tab stands here; indent with spaces"
+_LEFT_OPEN = ("scanning a quoted scalar", "flow sequence", "flow mapping", "scanning a simple key")
 # what libyaml says -> what would be right; the first that is found in its sentence
 _REMEDIES = (
     ("tab character", "indent with spaces, never tabs"),
@@ -49,12 +51,15 @@ _REMEDIES = (
         "mapping values are not allowed",
         "leave a space behind each colon, indent all keys of one block alike, and quote a text with ': ' in it",
     ),
-    ("could not find expected ':'", "write `key: value`, or put a text of several lines in quotes"),
+    (
+        "could not find expected ':'",
+        "write `key: value` with a space behind the colon, or put a text of several lines in quotes",
+    ),
     ("block mapping", "indent all keys of one block alike, and close quotes before the line ends"),
     ("block collection", "indent all `-` of one list alike"),
     ("flow node", "close the bracket, or put the text in quotes"),
-    ("flow sequence", "separate items with commas and close the list with ]"),
-    ("flow mapping", "separate pairs with commas and close the block with }"),
+    ("flow sequence", "separate its items with commas and close it with ]"),
+    ("flow mapping", "separate its pairs with commas and close it with }"),
     ("unexpected end of stream", "close the quotes"),
     ("escape", r"in double quotes a backslash is written \\; single quotes take it as it is"),
 )
@@ -85,7 +90,7 @@ def read(source: bytes, file: str) -> tuple[Any, Place, list[Mistake]]:
         what = "a control character" if found is None else f"the character U+{ord(found[0]):04X} cannot stand in YAML"
         return None, start, [*composer.mistakes, Mistake(file, line, column, "", what, "remove it")]
     except yaml.MarkedYAMLError as exc:
-        return None, start, [*composer.mistakes, _syntax(exc, file)]
+        return None, start, [*composer.mistakes, _syntax(exc, file, text)]
     return value, place, composer.mistakes
 
 
@@ -130,11 +135,15 @@ def _events(text: str) -> Iterator[Any]:
         loader.dispose()
 
 
-def _syntax(exc: yaml.MarkedYAMLError, file: str) -> Mistake:
-    mark = exc.problem_mark or exc.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+def _syntax(exc: yaml.MarkedYAMLError, file: str, text: str) -> Mistake:
+    """What libyaml could not read. What was left open is shown where it begins: the end may be far below."""
     said = ", ".join(part for part in (exc.context, exc.problem) if part) or "this is not YAML"
+    begins = exc.context_mark if any(sign in said for sign in _LEFT_OPEN) else None
+    mark = begins or exc.problem_mark or exc.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     right = next((remedy for sign, remedy in _REMEDIES if sign in said), "check this line and the one above it")
+    if text.split("\n")[line - 1 : line] and text.split("\n")[line - 1][column - 1 : column] == "\t":
+        right = _NO_TABS
     return Mistake(file, line, column, "", f"cannot be read as YAML ({said})", right)
 
 
