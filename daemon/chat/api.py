@@ -38,7 +38,7 @@ class BotApi:
         payload = {"offset": first, "timeout": wait_s, "allowed_updates": ["message", "callback_query"]}
         try:
             return wire.read_updates(await self.call("getUpdates", payload, patience=patience))
-        except msgspec.MsgspecError:
+        except (ValueError, RecursionError):
             raise Uncertain("Telegram: getUpdates was answered with something that is no list of updates") from None
 
     async def call(self, method: str, payload: Mapping[str, Any], *, patience: Patience | None = None) -> msgspec.Raw:

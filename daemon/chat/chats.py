@@ -2,35 +2,54 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import blake2b
 from secrets import token_hex
+from typing import NamedTuple
 
 import aiohttp
 
+from daemon.chat.answering import Answering
 from daemon.chat.api import BotApi
-from daemon.chat.commands import answer
+from daemon.chat.deeds import HTTP, Action
 from daemon.chat.facts import Facts
 from daemon.chat.keyboard import Keyboard
 from daemon.chat.listening import Listener
+from daemon.chat.pressed import Mouth
 from daemon.chat.presses import Presses
-from daemon.chat.saying import Voice, line
+from daemon.chat.saying import Voice
+from daemon.chat.slack_api import SlackApi
+from daemon.chat.slack_ear import SlackEar
+from daemon.chat.slack_listening import SlackListener
+from daemon.chat.slack_voice import SlackVoice
+from daemon.chat.telegram_ear import TelegramEar
 from daemon.config.model import SinkConfig
-from daemon.wire.telegram import Message, Update
-from sinks.address import TelegramChat
+from rules.delivery import Acknowledgement
+from sinks.address import SlackBot, TelegramChat
 from sinks.address import parse as parse_address
 from sinks.post import Patience
 from sinks.telegram import API_URL
+from storage.answers import Answers
 from storage.bots import Lease
 from storage.buttons import Buttons
+from storage.trouble import StorageTrouble
 
 log = logging.getLogger(__name__)
 
-STRANGERS_MAX = 1_000  # remembered, so that each is refused once
-REFUSED = "I answer only people who are on my list. Ask whoever runs me, and give your number: {number}"
+TELEGRAM, SLACK = "Telegram", "Slack"
+MAKE_GOOD_S = 60.0  # between two looks for presses that were not shown
 
-Bot = tuple[str, str]  # token and address of the API
+
+class Bot(NamedTuple):
+    """Whom we listen to, and the sinks that it serves. Its tokens are not for showing."""
+
+    token: str
+    app_token: str | None  # None: Telegram's
+    api_url: str | None
+    names: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<Bot of {', '.join(self.names)}>"
 
 
 class Chats:
@@ -51,82 +70,85 @@ class Chats:
         self._sleep = sleep
         self._holder = token_hex(8)
         self._buttons = Buttons(facts.database)
-        self.dress = Keyboard(self._buttons, facts.clock).dress
+        self._answers = Answers(facts.database)
+        self.dress = Keyboard(self._buttons, self._answers, facts.clock, self._chat_of).dress
+
+    async def acknowledge(self, episode_id: str, who: str) -> tuple[Acknowledgement | None, bool]:
+        """Say without a button that somebody has seen an alert: the one that counts, and whether it is this one."""
+        found = await self._answers.acknowledge(episode_id, who, action=Action.SEEN, chat=HTTP)
+        self._facts.heard()
+        return found
 
     async def run(self) -> None:
-        """For ever."""
-        while True:
-            self.changed.clear()
-            async with asyncio.TaskGroup() as group:
-                bots = [
-                    group.create_task(self._listener(bot, names).run(), name=f"bot {names[0]}")
-                    for bot, names in bots_of(self._facts.sinks).items()
-                ]
+        """For ever. A reload disturbs only those of which something has changed: Slack keeps no press for later."""
+        running: dict[Bot, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self.changed.clear()
+                wanted = bots_of(self._facts.sinks)
+                gone = [running.pop(bot) for bot in set(running) - set(wanted)]
+                for task in gone:
+                    task.cancel()
+                if gone:
+                    await asyncio.wait(gone)  # so that nobody asks for one bot's updates twice
+                for bot in wanted:
+                    if bot not in running:
+                        running[bot] = group.create_task(self._serve(bot), name=f"bot {bot.names[0]}")
                 await self.changed.wait()
-                for bot in bots:
-                    bot.cancel()
 
-    def _listener(self, bot: Bot, names: list[str]) -> Listener:
-        token, api_url = bot
-        api = BotApi(self._session, token, api_url, self._patience)
-        voice = Voice(names[0], api, sleep=self._sleep)
-        mark = blake2b(token.encode(), digest_size=8).hexdigest()
-        presses = Presses(self._buttons, self._facts.silences, voice, self._facts, self._facts.clock)
-        ear = _Ear(self._facts, presses, voice, names, mark)
-        return Listener(names[0], api, Lease(self._facts.database, mark, self._holder), ear.hear, sleep=self._sleep)
+    async def _serve(self, bot: Bot) -> None:
+        await (self._at_telegram(bot) if bot.app_token is None else self._at_slack(bot, bot.app_token))
 
+    async def _at_telegram(self, bot: Bot) -> None:
+        api = BotApi(self._session, bot.token, bot.api_url or API_URL, self._patience)
+        voice = Voice(bot.names[0], api, sleep=self._sleep)
+        presses = self._presses(voice, TELEGRAM)
+        mark = blake2b(bot.token.encode(), digest_size=8).hexdigest()
+        lease = Lease(self._facts.database, mark, self._holder)
+        async with Answering(self._facts) as answering, asyncio.TaskGroup() as group:
+            ear = TelegramEar(self._facts, presses, voice, answering, bot.names, mark)
+            listener = Listener(bot.names[0], api, lease, ear.hear, sorry=ear.sorry, sleep=self._sleep)
+            group.create_task(listener.run(), name=f"ear of {bot.names[0]}")
+            group.create_task(self._make_good(bot, presses), name=f"presses of {bot.names[0]}")
 
-class _Ear:
-    """What one bot does with an update."""
+    async def _at_slack(self, bot: Bot, app_token: str) -> None:
+        api = SlackApi(self._session, bot.token, app_token, bot.api_url, self._patience)
+        voice = SlackVoice(bot.names[0], api, sleep=self._sleep)
+        presses = self._presses(voice, SLACK)
+        ear = SlackEar(bot.names[0], presses, voice, lambda: self._facts.people(bot.names))
+        async with asyncio.TaskGroup() as group:
+            listener = SlackListener(bot.names[0], api, ear.hear, sleep=self._sleep)
+            group.create_task(listener.run(), name=f"ear of {bot.names[0]}")
+            group.create_task(self._make_good(bot, presses), name=f"presses of {bot.names[0]}")
 
-    def __init__(self, facts: Facts, presses: Presses, voice: Voice, names: list[str], mark: str) -> None:
-        self._facts = facts
-        self._presses = presses
-        self._voice = voice
-        self._names = names
-        self._mark = mark
-        self._refused: OrderedDict[int, None] = OrderedDict()
+    def _presses(self, mouth: Mouth, chat: str) -> Presses:
+        facts = self._facts
+        return Presses(self._buttons, self._answers, facts.silences, mouth, facts, facts.clock, chat=chat)
 
-    async def hear(self, update: Update) -> None:
-        """Deal with it; StorageTrouble if that must be done again later."""
-        if (press := update.callback_query) is not None:
-            await self._presses.hear(press, is_stranger=press.user.id not in self._users())
-        elif update.message is not None and update.message.text and update.message.user is not None:
-            await self._read(update.message, update.message.text, update.message.user.id, update.update_id)
+    def _chat_of(self, name: str) -> str:
+        """In which chat a sink speaks."""
+        sink = self._facts.sinks.get(name)
+        place = None if sink is None else parse_address(sink.url.get_secret_value())
+        return TELEGRAM if isinstance(place, TelegramChat) else SLACK if isinstance(place, SlackBot) else ""
 
-    async def _read(self, message: Message, text: str, user: int, number: int) -> None:
-        assert message.user is not None
-        if user not in self._users():
-            if text.startswith("/"):
-                await self._refuse(message, user)
-            return
-        lines = await answer(self._facts, text, message.user.said, f"{self._mark}:{number}")
-        if lines is not None:
-            await self._voice.answer(message, lines)
-
-    async def _refuse(self, message: Message, user: int) -> None:
-        """Once, and then no more: a stranger could make us talk for ever."""
-        if user in self._refused:
-            return
-        self._refused[user] = None
-        if len(self._refused) > STRANGERS_MAX:
-            self._refused.popitem(last=False)
-        log.warning("stranger refused", extra={"sink": self._names[0], "user": user})
-        await self._voice.answer(message, [line(REFUSED.format(number=user))])
-
-    def _users(self) -> frozenset[int]:
-        sinks = self._facts.sinks
-        answers = [sinks[name].answer for name in self._names if name in sinks]
-        return frozenset(user for one in answers if one is not None for user in one.users)
+    async def _make_good(self, bot: Bot, presses: Presses) -> None:
+        """What a crash has left, at once; what a chat out of reach has left, now and then."""
+        while True:
+            try:
+                await presses.make_good(bot.names)
+            except StorageTrouble as exc:
+                log.debug("presses are shown later", extra={"sink": bot.names[0], "reason": str(exc)})
+            await self._sleep(MAKE_GOOD_S)
 
 
-def bots_of(sinks: Mapping[str, SinkConfig]) -> dict[Bot, list[str]]:
+def bots_of(sinks: Mapping[str, SinkConfig]) -> list[Bot]:
     """The sinks that can be answered, by bot."""
-    found: dict[Bot, list[str]] = {}
+    found: dict[tuple[str, str | None, str | None], list[str]] = {}
     for name, sink in sinks.items():
         if sink.answer is None:
             continue
         place = parse_address(sink.url.get_secret_value())
-        if isinstance(place, TelegramChat):
-            found.setdefault((place.token, sink.api_url or API_URL), []).append(name)
-    return found
+        app_token = sink.answer.app_token.get_secret_value() if sink.answer.app_token is not None else None
+        if isinstance(place, TelegramChat | SlackBot):
+            found.setdefault((place.token, app_token, sink.api_url), []).append(name)
+    return [Bot(*key, tuple(names)) for key, names in found.items()]

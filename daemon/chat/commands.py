@@ -1,8 +1,9 @@
-"""Commands: which there are, and the answer to one that somebody wrote."""
+"""Commands: which there are, what each does to the house, and the answer to one."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from daemon.chat import market, muting, telling, trying
 from daemon.chat.asked import Asked, Wrong
@@ -15,6 +16,14 @@ log = logging.getLogger(__name__)
 Lines = list[str]  # in HTML, each complete in itself
 
 
+class Way(Enum):
+    """How a command is answered."""
+
+    IN_ORDER = auto()  # it changes something: before whatever was written or pressed after it
+    ASIDE = auto()  # it only reads
+    SLOWLY = auto()  # it only reads, and that takes a while
+
+
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """One of them."""
@@ -22,18 +31,13 @@ class Command:
     usage: str
     about: str
     reply: Callable[[Facts, Asked], Awaitable[Lines]]
+    way: Way = Way.ASIDE
 
 
-async def answer(facts: Facts, text: str, who: str, name: str) -> Lines | None:
-    """What to say, or None if it is no command. `name` is that of this one message."""
-    first, *words = text.split() or [""]
-    if not first.startswith("/"):
-        return None
-    command = COMMANDS.get(first[1:].partition("@")[0].lower())
-    if command is None:
-        return [line("There is no such command; /help lists those there are.")]
+async def reply(facts: Facts, command: Command, asked: Asked) -> Lines:
+    """What to say, also if it cannot be done as it was written, or not now."""
     try:
-        return await command.reply(facts, Asked(words=tuple(words), who=who, name=name))
+        return await command.reply(facts, asked)
     except Wrong as exc:
         return [line(exc), line("Write", command.usage)]
     except StorageTrouble as exc:
@@ -46,8 +50,10 @@ async def _help(facts: Facts, asked: Asked) -> Lines:
     return [line(one.about, head=one.usage) for one in COMMANDS.values()]
 
 
-def _command(usage: str, about: str, reply: Callable[[Facts, Asked], Awaitable[Lines]]) -> tuple[str, Command]:
-    return usage.split()[0][1:], Command(usage=usage, about=about, reply=reply)
+def _command(
+    usage: str, about: str, reply: Callable[[Facts, Asked], Awaitable[Lines]], way: Way = Way.ASIDE
+) -> tuple[str, Command]:
+    return usage.split()[0][1:], Command(usage=usage, about=about, reply=reply, way=way)
 
 
 COMMANDS: Mapping[str, Command] = dict(
@@ -55,13 +61,13 @@ COMMANDS: Mapping[str, Command] = dict(
         _command("/status", "how the house is", telling.status),
         _command("/alerts", "what fires now", telling.alerts),
         _command("/rules", "all rules", telling.rules),
-        _command("/why ID", "how near a rule is to firing, and what it said last", trying.why),
-        _command("/funding BTC", "predicted funding at every venue", market.funding),
-        _command("/liquidations BTC 1h", "what was liquidated", market.liquidations),
+        _command("/why ID", "how near a rule is to firing, and what it said last", trying.why, Way.SLOWLY),
+        _command("/funding BTC", "predicted funding at every venue", market.funding, Way.SLOWLY),
+        _command("/liquidations BTC 1h", "what was liquidated", market.liquidations, Way.SLOWLY),
         _command("/peg USDC", "what a stablecoin is worth", market.peg),
-        _command("/backtest ID 7d", "what a rule would have said", trying.backtest),
-        _command("/mute ID|SYMBOL 4h", "keep a rule or a symbol quiet for a while", muting.mute),
-        _command("/unmute [ID|SYMBOL]", "end a silence; its id, rule or symbol", muting.unmute),
+        _command("/backtest ID 7d", "what a rule would have said", trying.backtest, Way.SLOWLY),
+        _command("/mute ID|SYMBOL 4h", "keep a rule or a symbol quiet for a while", muting.mute, Way.IN_ORDER),
+        _command("/unmute [ID|SYMBOL]", "end a silence; its id, rule or symbol", muting.unmute, Way.IN_ORDER),
         _command("/silences", "what is kept quiet", muting.silences),
         _command("/help", "this list", _help),
     )

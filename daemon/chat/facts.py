@@ -9,6 +9,7 @@ from daemon.config.model import Config, SinkConfig
 from daemon.sources.base import FeedStatus
 from daemon.views.all import Views
 from rules.delivery import Post
+from rules.tracker import Tracker
 from storage.database import Database
 from storage.silences import Silences
 
@@ -24,6 +25,7 @@ class Facts:
     vitals: Callable[[], Vitals]
     feeds: Callable[[], Sequence[FeedStatus]]
     views: Callable[[], Views | None]  # None: no tables are served, so nothing is folded
+    trackers: Callable[[str], Sequence[Tracker]]  # what the engine knows of a rule, by its id; not to be changed
     heard: Callable[[], None]  # something was written that the house should read
     clock: Clock
 
@@ -32,6 +34,7 @@ class Facts:
         """By name, as they are configured now."""
         return self.config().sinks
 
-    def worse_ms(self, episode_id: str) -> int:
-        """When this alert got worse last; what was seen before that was less."""
-        return max((one.worse_ms for one in self.post.standings if one.episode_id == episode_id), default=0)
+    def people(self, names: Sequence[str]) -> frozenset[str]:
+        """Who may answer in these sinks."""
+        answers = [self.sinks[name].answer for name in names if name in self.sinks]
+        return frozenset(name for one in answers if one is not None for name in one.names)

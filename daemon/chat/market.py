@@ -5,11 +5,12 @@ from collections import defaultdict
 from daemon.chat.asked import Asked, Wrong
 from daemon.chat.facts import Facts
 from daemon.chat.saying import line
-from rules.events import Liquidation, StablecoinQuote
+from rules.events import FundingRate, Liquidation
 from rules.instruments import coin_of
 from rules.units import duration_ms, say_duration, say_money, say_percent, say_price
 from sinks.wording import say_length
-from storage.log import events_in_time, query_events
+from storage.log import events_in_time
+from storage.newest import newest_quotes, newest_rates
 
 LONGEST_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -19,17 +20,15 @@ async def funding(facts: Facts, asked: Asked) -> list[str]:
     """The predicted rate of every perpetual of a coin, the highest first."""
     coin = _coin(asked)
     views = facts.views()
-    if views is None:
-        return [line("Funding is followed for the tables, and server.tables is off.")]
-    found = [one.funding for one in views.futures.all() if one.funding is not None and coin_of(one.symbol) == coin]
+    if views is None:  # no tables are served, so nobody follows it; what rules want is in the log
+        found = await newest_rates(facts.database, coin, facts.clock() - LONGEST_MS)
+    else:
+        rates = (one.funding for one in views.futures.all())
+        found = [rate for rate in rates if rate is not None and coin_of(rate.symbol) == coin]
     now_ms = facts.clock()
     return [
-        line(
-            f"{say_percent(rate.rate)} per {rate.interval_h:g} h ({say_percent(rate.rate_8h)} per 8 h),",
-            f"{rate.symbol}, {say_length(max(0, now_ms - rate.at_ms))} ago",
-            head=rate.venue,
-        )
-        for rate in sorted(found, key=lambda rate: -rate.rate_8h)
+        line(f"{_said(rate)}, {rate.symbol}, {say_length(max(0, now_ms - rate.at_ms))} ago", head=rate.venue)
+        for rate in sorted(found, key=lambda rate: (-rate.rate_8h, rate.venue, rate.symbol))
     ] or [line(f"No funding of {coin} was heard; is it among server.live, or in a rule?")]
 
 
@@ -56,6 +55,7 @@ async def liquidations(facts: Facts, asked: Asked) -> list[str]:
     if largest is None:
         return [line(f"No liquidation of {coin} was heard in the last {say_duration(length_ms)}.")]
     return [
+        line(f"liquidations in the last {say_duration(length_ms)}", head=coin),
         *(line(f"{say_money(totals[side])} in {counts[side]:,}", head=f"{side}s") for side in sorted(totals)),
         line(f"{say_money(largest.notional_usd)} {largest.side} {largest.symbol} on {largest.venue}", head="largest"),
     ]
@@ -64,20 +64,26 @@ async def liquidations(facts: Facts, asked: Asked) -> list[str]:
 async def peg(facts: Facts, asked: Asked) -> list[str]:
     """What each source says a stablecoin is worth."""
     coin = _coin(asked)
-    newest: dict[str, StablecoinQuote] = {}
-    for logged in await query_events(facts.database, type="stablecoin_quote", symbol=coin, limit=50):
-        if isinstance(logged.event, StablecoinQuote):
-            newest[logged.event.venue] = logged.event
+    quotes = {quote.venue: quote for quote in await newest_quotes(facts.database, coin, facts.clock() - LONGEST_MS)}
+    if (views := facts.views()) is not None:  # what stands in the log are samples
+        quotes |= {quote.venue: quote for quote in views.pegs.quotes(coin)}
     now_ms = facts.clock()
-    return [
+    found = [
         line(
             f"{say_price(quote.price)},",
             "" if not quote.target else f"{say_percent(quote.price / quote.target - 1)} from its peg,",
             f"{say_length(max(0, now_ms - quote.received_ms))} ago",
             head=venue,
         )
-        for venue, quote in sorted(newest.items())
-    ] or [line(f"No quote of {coin} was heard.")]
+        for venue, quote in sorted(quotes.items())
+    ]
+    return [line("as each source says", head=coin), *found] if found else [line(f"No quote of {coin} was heard.")]
+
+
+def _said(rate: FundingRate) -> str:
+    """As it is paid, and per 8 h where that is something else."""
+    paid = f"{say_percent(rate.rate)} per {rate.interval_h:g} h"
+    return paid if rate.interval_h == 8 else f"{paid} ({say_percent(rate.rate_8h)} per 8 h)"
 
 
 def _coin(asked: Asked, *, most: int = 1) -> str:

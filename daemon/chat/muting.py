@@ -1,17 +1,20 @@
 """Silences from the chat: begun, listed, ended."""
 
-import re
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from daemon.chat.asked import Asked, Wrong
 from daemon.chat.facts import Facts
 from daemon.chat.saying import line
+from daemon.config.mistakes import GUESS, nearest, quote
+from daemon.named import Unknown, doubts
+from rules.alerts import Alert
 from rules.delivery import Matchers, Silence
 from rules.units import duration_ms
 from sinks.wording import say_when
 
 LONGEST_MS = 30 * 86_400_000
-_SYMBOL = re.compile(r"[A-Za-z0-9][\w.:-]{0,39}")
+ALIKE_MAX = 5  # silences of one press that are listed one by one
 
 
 async def mute(facts: Facts, asked: Asked) -> list[str]:
@@ -26,21 +29,35 @@ async def mute(facts: Facts, asked: Asked) -> list[str]:
     if not 0 < length_ms <= LONGEST_MS:
         raise Wrong("A silence lasts at most 30 days.")
     now_ms = facts.clock()
+    matchers, doubtful = await _meant(facts, name)
     silence = await facts.silences.add(
         author=f"{asked.who} (Telegram)",
-        matchers=_meant(facts, name),
+        matchers=matchers,
         until_ms=now_ms + length_ms,
         silence_id=blake2b(asked.name.encode(), digest_size=6).hexdigest(),
     )
     facts.heard()
-    return [_said(silence, now_ms)]
+    return [_said(silence, now_ms, {}), *map(line, doubtful)]
 
 
 async def silences(facts: Facts, asked: Asked) -> list[str]:
-    """Those that count."""
+    """Those that count; of those about an account only how many."""
     del asked
     now_ms = facts.clock()
-    return [_said(one, now_ms) for one in await facts.silences.active(now_ms)] or [line("Nothing is kept quiet.")]
+    active = await facts.silences.active(now_ms)
+    alerts = {one.episode_id: one.alert for one in facts.post.standings}
+    told = [one for one in active if not _is_private(facts, one, alerts)]
+    shown = []
+    for alike in _alike(told):
+        if len(alike) > ALIKE_MAX:  # one press under a digest
+            shown.append(
+                line(f"{len(alike):,} alerts are quiet {_until(alike[0], now_ms, 'they clear')}; /alerts lists them")
+            )
+        else:
+            shown += [_said(one, now_ms, alerts) for one in alike]
+    if own := len(active) - len(told):
+        shown.append(line(f"{own:,} about an account; tocsin silences lists all at the command line."))
+    return shown or [line("Nothing is kept quiet.")]
 
 
 async def unmute(facts: Facts, asked: Asked) -> list[str]:
@@ -57,16 +74,26 @@ async def unmute(facts: Facts, asked: Asked) -> list[str]:
         raise Wrong(f"No silence is called {asked.words[0]}; /silences lists them.")
     ended = [one for one in chosen if await facts.silences.end(one.silence_id, f"{asked.who} (Telegram)")]
     facts.heard()
-    return [line(_what(one), "is told again", head=one.silence_id) for one in ended] or [line("It had ended already.")]
+    alerts = {one.episode_id: one.alert for one in facts.post.standings}
+    return [line(_what(one, alerts), "is told again", head=one.silence_id) for one in ended] or [
+        line("It had ended already.")
+    ]
 
 
-def _meant(facts: Facts, name: str) -> Matchers:
-    """A rule if there is one of this id, else a symbol."""
-    if name in {spec.id for spec in facts.config().rules}:
-        return Matchers(rules=(name,))
-    if not _SYMBOL.fullmatch(name):
-        raise Wrong(f"{name} is neither a rule nor a symbol.")
-    return Matchers(symbols=(name.upper(),))
+async def _meant(facts: Facts, name: str) -> tuple[Matchers, list[str]]:
+    """A rule if there is one of this id, however a phone writes it, else a symbol; and what is doubtful about that."""
+    ids = [spec.id for spec in facts.config().rules]
+    for one in ids:
+        if name == one or (name.lower() == one.lower() and name not in ids):
+            return Matchers(rules=(one,)), []
+    meant = Matchers(symbols=(name.upper(),))
+    try:
+        return meant, await doubts(meant, facts.database, facts.config(), facts.views())
+    except Unknown as exc:
+        alike = nearest(name, ids)
+        if alike.startswith(GUESS):
+            raise Wrong(f"There is no rule {quote(name)}; {alike}") from None
+        raise Wrong(f"There is no rule {quote(name)}, and {exc}") from None
 
 
 def _is_meant(silence: Silence, name: str) -> bool:
@@ -74,11 +101,32 @@ def _is_meant(silence: Silence, name: str) -> bool:
     return silence.silence_id == name or meant.rules == (name,) or meant.symbols == (name.upper(),)
 
 
-def _said(silence: Silence, now_ms: int) -> str:
-    until = "until it clears" if silence.until_ms is None else f"until {say_when(silence.until_ms, now_ms)}"
-    reason = f": {silence.reason}" if silence.reason else ""
-    return line(f"{_what(silence)} is quiet {until}, by {silence.author}{reason}", head=silence.silence_id)
+def _alike(silences: Iterable[Silence]) -> list[list[Silence]]:
+    """Those about single alerts that one person began at once stand together; any other stands alone."""
+    found: dict[object, list[Silence]] = {}
+    for one in silences:
+        name = one.silence_id if one.episode_id is None else (one.author, one.created_ms, one.until_ms, one.reason)
+        found.setdefault(name, []).append(one)
+    return list(found.values())
 
 
-def _what(silence: Silence) -> str:
-    return f"alert {silence.episode_id}" if silence.episode_id is not None else str(silence.matchers)
+def _is_private(facts: Facts, silence: Silence, alerts: Mapping[str, Alert]) -> bool:
+    alert = alerts.get(silence.episode_id or "")
+    return facts.post.policy.is_private(silence.matchers) or (alert is not None and alert.is_private)
+
+
+def _said(silence: Silence, now_ms: int, alerts: Mapping[str, Alert]) -> str:
+    return line(f"{_what(silence, alerts)} is quiet {_until(silence, now_ms)}", head=silence.silence_id)
+
+
+def _until(silence: Silence, now_ms: int, end: str = "it clears") -> str:
+    until = f"until {end}" if silence.until_ms is None else f"until {say_when(silence.until_ms, now_ms)}"
+    return f"{until}, by {silence.author}{f': {silence.reason}' if silence.reason else ''}"
+
+
+def _what(silence: Silence, alerts: Mapping[str, Alert]) -> str:
+    """What is quiet, in words that a person knows."""
+    if silence.episode_id is None:
+        return str(silence.matchers)
+    alert = alerts.get(silence.episode_id)
+    return f"alert {silence.episode_id}" if alert is None else f"{alert.rule_id} {' '.join(alert.key.values())}"

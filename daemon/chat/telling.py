@@ -28,7 +28,9 @@ async def alerts(facts: Facts, asked: Asked) -> list[str]:
     """What fires now, the loudest first."""
     del asked
     found = await query_alerts(facts.database, is_firing=True, limit=ALERTS_MAX)
-    seen = {ack.episode_id: ack.who for ack in await facts.silences.acknowledged()}
+    worse_ms = {one.episode_id: one.worse_ms for one in facts.post.standings}
+    acks = await facts.silences.acknowledged()
+    seen = {ack.episode_id: ack.who for ack in acks if ack.at_ms >= worse_ms.get(ack.episode_id, 0)}
     now_ms = facts.clock()
     lines = [
         line(

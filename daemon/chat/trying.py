@@ -1,53 +1,62 @@
 """Why a rule stands as it does, and what it would have said: read in a thread, so that alerts do not wait for it."""
 
-import asyncio
-import threading
-from time import monotonic
-
 from daemon.chat.asked import Asked, Wrong
 from daemon.chat.facts import Facts
 from daemon.chat.saying import line
+from daemon.chat.threads import Look, TooLong, hurried, in_thread
 from daemon.config.foreign import describe_rule
 from daemon.config.model import Config
 from daemon.trial.backtest import Backtest, Report, replay
-from daemon.trial.explaining import Explanation, explain
+from daemon.trial.explaining import Explanation, Standing, explain, living, verdict
 from daemon.trial.neighbours import unit_of
+from rules.alerts import Phase
 from rules.spec import RuleSpec
 from rules.units import duration_ms, say_duration
-from sinks.wording import say_when
-from storage.database import Database
+from sinks.wording import say_length, say_when
 
 LONGEST_MS = 30 * 86_400_000
 PATIENCE_S = 20.0
 NEAREST = 5
 
 
-class _TooLong(Exception):
-    """It takes longer than anybody waits in a chat."""
-
-
-async def why(facts: Facts, asked: Asked) -> list[str]:
+async def why(facts: Facts, asked: Asked, *, patience_s: float = PATIENCE_S) -> list[str]:
     """What the rule looks at, how near it is to firing, and what it said last."""
     if len(asked.words) != 1:
         raise Wrong("Name one rule.")
     spec, now_ms = _rule(facts, asked.words[0]), facts.clock()
-    found = await asyncio.to_thread(lambda: asyncio.run(_explained(facts.config(), spec, now_ms)))
-    say = unit_of(spec)
+    config = facts.config()
+    try:
+        found = await in_thread(lambda look: _explained(config, spec, now_ms, look), patience_s)
+    except TooLong:
+        return [line(f"That takes longer than {patience_s:g} s; ask at the command line: tocsin explain {spec.id}")]
+    now_ms = facts.clock()
+    found = living(found, facts.trackers(spec.id), now_ms)
     lines = [line(describe_rule(spec))]
-    for one in found.standings[:NEAREST]:
-        value = "no data" if one.value is None else say(one.value)
-        limit = "" if one.limit is None else f"of {say(one.limit)}"
-        lines.append(line(value, limit, f"({one.phase})", head=one.key))
+    lines += [_standing(spec, one, now_ms) for one in found.standings[:NEAREST]]
     for change in found.transitions[:NEAREST]:
         muted = "" if change.muted is None else f"not told: {change.muted}"
         lines.append(line(say_when(change.at_ms, now_ms), change.change, " ".join(change.key.values()), muted))
-    if found.messages:
-        last = found.messages[0]
-        lines.append(line(f"{last.status} to {last.lane}", last.reason or "", head="last message"))
+    lanes = {entry.lane: entry for entry in reversed(found.messages)}  # of each its newest
+    for last in sorted(lanes.values(), key=lambda entry: -entry.created_ms):
+        told_ms = found.together.get(last.merged_into or "")
+        status = last.status if told_ms is None else f"told together with others, {say_when(told_ms, now_ms)},"
+        lines.append(line(f"{status} to {last.lane}", last.reason or "", head="last message"))
     return lines
 
 
-async def backtest(facts: Facts, asked: Asked) -> list[str]:
+def _standing(spec: RuleSpec, one: Standing, now_ms: int) -> str:
+    """What stands there now, the limit, and how old that is."""
+    say = unit_of(spec)
+    value = "no data" if one.value is None else say(one.value)
+    if one.limit is None and one.value is not None:
+        value = verdict(one.value)
+    limit = "" if one.limit is None else f"of {say(one.limit)}"
+    phase = "over at once" if one.phase is Phase.INACTIVE and spec.compile().is_momentary else one.phase
+    age = "" if one.heard_ms is None else f", {say_length(max(0, now_ms - one.heard_ms))} ago"
+    return line(value, limit, f"({phase}){age}", head=one.key)
+
+
+async def backtest(facts: Facts, asked: Asked, *, patience_s: float = PATIENCE_S) -> list[str]:
     """What the rule would have said of the stored past."""
     if len(asked.words) != 2:
         raise Wrong("Name one rule, and how far back.")
@@ -58,13 +67,11 @@ async def backtest(facts: Facts, asked: Asked) -> list[str]:
         raise Wrong(f"{asked.words[1]} is no length of time.") from None
     if not 0 < length_ms <= LONGEST_MS:
         raise Wrong("At most 30d.")
-    config, stop = facts.config(), threading.Event()
+    config = facts.config()
     try:
-        report = await asyncio.to_thread(lambda: asyncio.run(_replayed(config, spec, now_ms - length_ms, now_ms, stop)))
-    except _TooLong:
-        return [line(f"That takes longer than {PATIENCE_S:g} s; try a shorter time, or tocsin backtest.")]
-    finally:
-        stop.set()
+        report = await in_thread(lambda look: _replayed(config, spec, now_ms - length_ms, now_ms, look), patience_s)
+    except TooLong:
+        return [line(f"That takes longer than {patience_s:g} s; try a shorter time, or tocsin backtest.")]
     (rule,) = report.rules
     tally = rule.tally
     return [
@@ -83,25 +90,11 @@ def _rule(facts: Facts, name: str) -> RuleSpec:
     return spec
 
 
-async def _explained(config: Config, spec: RuleSpec, now_ms: int) -> Explanation:
-    database = await Database.open(config.storage.address, exclusive=False, create=False)
-    try:
+async def _explained(config: Config, spec: RuleSpec, now_ms: int, look: Look) -> Explanation:
+    async with hurried(config.storage.address, look) as database:
         return await explain(database, spec, now_ms, limit=NEAREST)
-    finally:
-        await database.close()
 
 
-async def _replayed(config: Config, spec: RuleSpec, since_ms: int, until_ms: int, stop: threading.Event) -> Report:
-    ends_s = monotonic() + PATIENCE_S
-
-    def look(done: int, total: int) -> None:
-        del done, total
-        if stop.is_set() or monotonic() > ends_s:
-            raise _TooLong
-
-    database = await Database.open(config.storage.address, exclusive=False, create=False)
-    try:
-        trial = Backtest(config, specs=[spec], factors=())
-        return await replay(database, trial, since_ms, until_ms, progress=look)
-    finally:
-        await database.close()
+async def _replayed(config: Config, spec: RuleSpec, since_ms: int, until_ms: int, look: Look) -> Report:
+    async with hurried(config.storage.address, look) as database:
+        return await replay(database, Backtest(config, specs=[spec], factors=()), since_ms, until_ms)
