@@ -9,10 +9,14 @@ import aiohttp
 
 from daemon.clock import Clock
 from daemon.config.model import SinkConfig
-from daemon.dispatch import Dispatch, Dress, LaneConfig
+from daemon.courier import Dress, LaneConfig
+from daemon.dispatch import Dispatch
+from daemon.late import Paint
 from rules.alerts import Severity
 from rules.delivery import Policy
+from sinks.base import Shows
 from sinks.registry import Options, PacedSink, build
+from storage.behind import Behind
 from storage.claim import WhyMuted
 from storage.outbox import Outbox
 
@@ -35,6 +39,9 @@ class Desk:
     def __init__(self, outbox: Outbox, session: aiohttp.ClientSession, *, clock: Clock, options: Options) -> None:
         self.grace_s = GRACE_S  # 0: somebody is in a hurry
         self.dress: Dress | None = None  # puts buttons under the messages of sinks that can be answered
+        self.behind: Behind | None = None  # knows which messages do not say what has happened since
+        self.paint: Paint | None = None  # makes pictures for sinks that want them
+        self.shows_pictures = False  # any of the lanes that run now
         self.trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outbox = outbox
         self._session = session
@@ -69,9 +76,12 @@ class Desk:
                 policy=policy.sinks.get(name),
                 late_after_ms=sink.late_after_ms,
                 dress=self.dress if sink.answer is not None else None,
+                paint=self.paint if sink.picture else None,
+                behind=self.behind,
             )
             for name, sink in sinks.items()
         }
+        self.shows_pictures = any(one.paint is not None and one.sink.shows is not Shows.NEVER for one in lanes.values())
         dispatch = Dispatch(self._outbox, lanes, clock=self._clock, label=label, why_muted=why_muted)
         stop = asyncio.Event()
         task = asyncio.create_task(dispatch.run(stop), name="dispatch")
@@ -80,13 +90,16 @@ class Desk:
 
     async def close(self) -> None:
         """Wait a little for what is on its way, then let go; what was cut off is uncertain, and the outbox knows."""
-        was, self._open = self._open, None
+        was = self._open
         if was is None:
             return
         was.stop.set()
-        await asyncio.wait({was.task}, timeout=self.grace_s)
-        was.task.cancel()
+        try:
+            await asyncio.wait({was.task}, timeout=self.grace_s)
+        finally:
+            was.task.cancel()
         await asyncio.wait({was.task})
+        self._open = None  # not before: whoever comes after one that was cancelled here closes what is left
         for sink in was.sinks.values():
             await sink.aclose()
 
