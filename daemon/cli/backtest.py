@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.cli.durations import DURATION
-from daemon.cli.files import database_option, unknown_name
+from daemon.cli.files import database_option, files_argument, unknown_name
 from daemon.cli.moments import MOMENT, say_moment
 from daemon.cli.progress import bar
 from daemon.cli.tables import show
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 _BAR = 24  # columns of the longest bar
 _LEVELS = " ▁▂▃▄▅▆▇█"
+_HELD_MAX = 8  # places that are named
 _DAYS_MAX = 60  # columns of the line of days
 
 
 @click.command(short_help="What the rules would have said of the stored past.")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+@files_argument
 @database_option
 @click.option("--since", type=MOMENT, default="30d", show_default=True, help="From: 30d ago, or 2026-05-01.")
 @click.option("--until", type=MOMENT, default=None, help="To: 1d ago, or 2026-06-01; default: now.")
@@ -40,6 +41,7 @@ _DAYS_MAX = 60  # columns of the line of days
 def backtest(
     ctx: click.Context,
     files: tuple[Path, ...],
+    configs: tuple[Path, ...],
     database: str | None,
     since: int,
     until: int | None,
@@ -57,13 +59,23 @@ def backtest(
     from daemon.trial.backtest import Backtest
     from daemon.trial.neighbours import FACTORS
 
-    config = load(chosen_files(files))
+    until_ms = until or wall_ms()
+    if since >= until_ms:
+        ends = "now" if until is None else say_moment(until)
+        raise click.UsageError(f"--since {say_moment(since)} is not before {ends}; --since is when it begins")
+    config = load(chosen_files((*files, *configs)))
     specs = _chosen(config, names)
+    if not specs:
+        click.echo(
+            f"{', '.join(map(str, config.files))}: there are no rules to try; write some under `rules:`", err=True
+        )
+        ctx.exit(FAILED)
     told = _print if messages else lambda spoken: None
     trial = Backtest(config, specs=specs, factors=FACTORS if neighbours else (), flap_ms=flap_ms, spoken=told)
-    report = asyncio.run(_replayed(database or config.storage.address, trial, since, until or wall_ms()))
+    report = asyncio.run(_replayed(database or config.storage.address, trial, since, until_ms))
     if not report.events:
         click.echo(f"nothing that these rules look at is stored between {_stretch(report)}", err=True)
+        _say_elsewhere(report, sorted(trial.wanted))
         ctx.exit(FAILED)
     _show(report)
 
@@ -96,6 +108,19 @@ def _stretch(report: "Report") -> str:
     return f"{say_moment(report.since_ms)} and {say_moment(report.until_ms)}"
 
 
+def _say_elsewhere(report: "Report", types: "list[str]") -> None:
+    """What is stored instead, or when."""
+    if not report.elsewhere:
+        click.echo("nothing at all is stored; `tocsin import` and `tocsin record` give it a past", err=True)
+        return
+    click.echo(f"they listen to {', '.join(types)}; stored are", err=True)
+    for one in report.elsewhere[:_HELD_MAX]:
+        times = f"from {say_moment(one.first_ms)} to {say_moment(one.last_ms)}"
+        click.echo(f"  {one.type} of {one.venue} {one.symbol}: {one.events:,}, {times}", err=True)
+    if len(report.elsewhere) > _HELD_MAX:
+        click.echo(f"  and {len(report.elsewhere) - _HELD_MAX:,} more; `tocsin events` shows them", err=True)
+
+
 def _show(report: "Report") -> None:
     """The whole file in a table, then each rule's neighbours."""
     first_ms = report.span.first_ms or report.since_ms
@@ -109,6 +134,11 @@ def _show(report: "Report") -> None:
             click.echo(f"\n{rule.spec.id}, fires by day from {_first_day(rule.tally)}: {_days(rule.tally)}")
         if len(rule.neighbours) > 1:
             _show_neighbours(rule)
+    for rule in report.rules:
+        if rule.deaf:
+            click.echo(f"\n{rule.spec.id} heard nothing of this past: {rule.deaf}")
+        elif rule.sparse:
+            click.echo(f"\n{rule.spec.id} heard less of this past than it hears of the market: {rule.sparse}")
 
 
 def _show_neighbours(rule: "RuleReport") -> None:

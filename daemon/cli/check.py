@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from daemon.cli.files import files_argument
 from daemon.cli.trouble import CONFIGURATION_WRONG
 
 if TYPE_CHECKING:
@@ -12,20 +13,20 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Say what is wrong with a file, or what its rules do.")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+@files_argument
 @click.pass_context
-def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
+def check(ctx: click.Context, files: tuple[Path, ...], configs: tuple[Path, ...]) -> None:
     """Say everything that is wrong with FILE, or what its rules do.
 
     Several files are read as one configuration, as `run -c A -c B` does. Every mistake is printed as
     `file:line:column: where: what is wrong; what would be right`, and the exit code is 2. The files' own tests are
-    run, too: one that fails is a mistake.
+    run, too: one that fails is a mistake. What is right and probably not meant is said as a warning.
     """
     from daemon.config.foreign import describe_rule
     from daemon.config.load import chosen_files, load
     from daemon.config.mistakes import ConfigError
 
-    paths = chosen_files(files)
+    paths = chosen_files((*files, *configs))
     try:
         config = load(paths)
         passed = _rehearsed(config)
@@ -35,7 +36,11 @@ def check(ctx: click.Context, files: tuple[Path, ...]) -> None:
         ctx.exit(CONFIGURATION_WRONG)
     sinks = ", ".join(config.sinks)
     tests = f", {_count(passed, 'test')} passed" if passed else ""
-    click.echo(f"{', '.join(map(str, paths))}: right. {_count(len(config.rules), 'rule')}, told to {sinks}{tests}")
+    for mistake in config.doubts:
+        click.echo(mistake.said("warning: "))
+    doubts = f", with {_count(len(config.doubts), 'warning')}" if config.doubts else ""
+    rules = _count(len(config.rules), "rule")
+    click.echo(f"{', '.join(map(str, paths))}: right{doubts}. {rules}, told to {sinks}{tests}")
     for rule in config.rules:
         click.echo(f"  {describe_rule(rule)}")
 

@@ -1,7 +1,7 @@
 """`tocsin explain`: why does this rule speak, or not?"""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ def explain(name: str, files: tuple[Path, ...], database: str | None, limit: int
     config = loaded(files)
     spec = next((spec for spec in config.rules if spec.id == name), None)
     if spec is None:
-        raise unknown_name("rule", name, [spec.id for spec in config.rules])
+        raise unknown_name("rule", name, [spec.id for spec in config.rules], files)
     _show(asyncio.run(_explained(database or config.storage.address, spec, limit)), limit)
 
 
@@ -56,12 +56,16 @@ def _show(found: "Explanation", limit: int) -> None:
     if found.standings:
         as_of = "" if now_ms - found.at_ms < 60_000 else f", as of {say_moment(found.at_ms)}"
         click.echo(f"what it looks at, the nearest to firing first{as_of}")
+        if compared := found.standings[0].parts:
+            click.echo(f"it compares {', '.join(part.formula for part in compared)}")
         headers = ("", "now", "limit", "to go", "state", "for", "heard")
         show(headers, _standings(found, now_ms, limit))
         if len(found.standings) > limit:
             click.echo(f"and {len(found.standings) - limit:,} more; --limit shows them")
+        if found.deaf:
+            click.echo(f"\nit has nothing to measure: {found.deaf}")
     else:
-        click.echo("nothing that it looks at is stored; do the sources bring it, and are the names right?")
+        click.echo(f"nothing that it looks at is stored: {found.deaf}")
     if found.transitions:
         click.echo("\nwhat happened last")
         show(
@@ -80,7 +84,7 @@ def _show(found: "Explanation", limit: int) -> None:
             ),
         )
     if found.messages:
-        click.echo(f"\nthe last message: {_verdict(found.messages[0])}")
+        click.echo(f"\nthe last message: {_verdict(found.messages[0], found.together)}")
         headers = ("ID", "when", "sink", "", "change", "status", "why")
         show(headers, (_message(entry) for entry in found.messages), fold=frozenset({"why"}))
     elif found.transitions:
@@ -96,7 +100,7 @@ def _standings(found: "Explanation", now_ms: int, limit: int) -> "Iterator[tuple
         yield (
             one.key,
             "no data" if one.value is None else _now(one, say),
-            "-" if one.limit is None else say(one.limit),
+            _limit(one, say),
             "-" if one.far is None or one.limit is None else "beyond" if one.far <= 0 else f"{one.far:.0%}",
             coloured(state, _COLOURS[one.phase.value]),
             "-" if one.since_ms is None else ago(one.since_ms, now_ms),
@@ -105,9 +109,18 @@ def _standings(found: "Explanation", now_ms: int, limit: int) -> "Iterator[tuple
 
 
 def _now(one: "Standing", say: Callable[[float], str]) -> str:
-    if one.limit is None:  # a condition holds, is over, or neither
-        return {1.0: "holds", 0.0: "is over"}.get(one.value or 0.0, "neither")
+    from daemon.trial.explaining import verdict
+
+    if one.limit is None:
+        said = verdict(one.value or 0.0)
+        return f"{said}: {', '.join(part.value for part in one.parts)}" if one.parts else said
     return say(one.value or 0.0)
+
+
+def _limit(one: "Standing", say: Callable[[float], str]) -> str:
+    if one.limit is None:
+        return ", ".join(part.limit for part in one.parts) or "-"
+    return say(one.limit)
 
 
 def _unit(found: "Explanation") -> Callable[[float], str]:
@@ -128,9 +141,12 @@ def _message(entry: "Entry") -> tuple[object, ...]:
     )
 
 
-def _verdict(entry: "Entry") -> str:
-    """What became of it, in a sentence."""
+def _verdict(entry: "Entry", together: Mapping[str, int]) -> str:
+    """What became of it, in a sentence; `together`: when what told it with others was sent."""
     what = f"{entry.change or 'a word'} to {entry.lane}"
+    if (told_ms := together.get(entry.merged_into or "")) is not None:
+        why = f" ({entry.reason})" if entry.reason else ""
+        return f"{what} was told together with others at {say_moment(told_ms)}{why}"
     match entry.status:
         case "sent":
             return f"{what} was sent at {say_moment(entry.finished_ms or entry.created_ms)}"

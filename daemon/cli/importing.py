@@ -9,14 +9,16 @@ import click
 from daemon.cli.files import database_address, database_option, unknown_name
 from daemon.cli.progress import bar
 from daemon.cli.trouble import CONFIGURATION_WRONG, FAILED
+from daemon.clock import wall_ms
 
 if TYPE_CHECKING:
-    from daemon.trial.records import Asked
+    from daemon.trial.records import Asked, Wrong
     from rules.events import AnyEvent
     from storage.database import Database
 
 _AT_ONCE = 5_000
 _SAID_MAX = 20  # mistakes that are printed one by one
+_AHEAD_MS = 86_400_000  # clocks and zones differ
 _WRONG_MAX = 1_000  # whoever has more has the wrong file
 
 
@@ -49,7 +51,13 @@ def import_(
 
     if kind is not None and kind not in EVENTS:
         raise unknown_name("event type", kind, list(EVENTS))
-    asked = Asked(type=kind, columns=_pairs(columns), same=_pairs(same), ignored=frozenset(ignore))
+    asked = Asked(
+        type=kind,
+        columns=_pairs(columns),
+        same=_pairs(same),
+        ignored=frozenset(ignore),
+        until_ms=wall_ms() + _AHEAD_MS,
+    )
     address = database_address(configs, database)
     ctx.exit(asyncio.run(_import(files, asked, address)))
 
@@ -103,13 +111,23 @@ async def _one(file: Path, asked: "Asked", database: "Database") -> int:
                 new += await add_history(database, waiting)
                 waiting.clear()
         new += await add_history(database, waiting)
-    for mistake in wrong[:_SAID_MAX]:
-        click.echo(str(mistake), err=True)
-    if len(wrong) > _SAID_MAX:
-        rest = f"{len(wrong) - _SAID_MAX:,} more" if len(wrong) < _WRONG_MAX else "too many more; is it the right file?"
-        click.echo(f"{file}: {rest}", err=True)
+    _say_wrong(file, wrong)
     click.echo(f"{file}: {new:,} new, {seen - new:,} were there already{_left_out(len(wrong))}")
     return FAILED if wrong else 0
+
+
+def _say_wrong(file: Path, wrong: "list[Wrong]") -> None:
+    """Each mistake once, at the first row that makes it, and how many others do."""
+    alike: dict[str, list[Wrong]] = {}
+    for one in wrong:
+        alike.setdefault(one.what, []).append(one)
+    for first, *others in list(alike.values())[:_SAID_MAX]:
+        more = f" (and {len(others):,} more row{'' if len(others) == 1 else 's'})" if others else ""
+        click.echo(f"{first}{more}", err=True)
+    if len(alike) > _SAID_MAX:
+        click.echo(f"{file}: {sum(map(len, list(alike.values())[_SAID_MAX:])):,} more rows are wrong", err=True)
+    if len(wrong) >= _WRONG_MAX:
+        click.echo(f"{file}: so many are wrong that it was read no further; is it the right file?", err=True)
 
 
 def _size(file: Path) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from daemon.cli.files import config_option, loaded
+from daemon.cli.files import config_option, loaded, nearer
 from daemon.cli.trouble import FAILED
 
 if TYPE_CHECKING:
@@ -25,11 +25,14 @@ def _name(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
 
 
 @click.group()
-def keys() -> None:
+@config_option
+@click.pass_context
+def keys(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """API keys for clients of a daemon that listens beyond this machine. One that listens on 127.0.0.1 asks for none.
 
     Name the daemon's own files with -c: the keys are in its database, under its secret.
     """
+    ctx.obj = (files, None)
 
 
 @keys.command("create")
@@ -38,9 +41,10 @@ def keys() -> None:
     "--act", "may_act", is_flag=True, help="Also for acting: silences, acknowledgements. Else for reading only."
 )
 @config_option
-def create(name: str, may_act: bool, files: tuple[Path, ...]) -> None:
+@click.pass_context
+def create(ctx: click.Context, name: str, may_act: bool, files: tuple[Path, ...]) -> None:
     """Make a key for NAME. It is shown once: the database holds only a digest of it."""
-    config = loaded(files)
+    config = _loaded(ctx, files)
 
     async def work(access: "Access") -> str:
         from daemon.clock import wall_ms
@@ -62,11 +66,12 @@ def create(name: str, may_act: bool, files: tuple[Path, ...]) -> None:
 
 @keys.command("list")
 @config_option
-def listed(files: tuple[Path, ...]) -> None:
+@click.pass_context
+def listed(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """All keys by id and name, what each is good for, also those that were revoked."""
     from datetime import UTC, datetime
 
-    for key in asyncio.run(_with_access(loaded(files), lambda access: access.keys())):
+    for key in asyncio.run(_with_access(_loaded(ctx, files), lambda access: access.keys())):
         made = f"{datetime.fromtimestamp(key.created_ms / 1000, UTC):%F %R} UTC"
         scope = "reads and acts" if key.may_act else "reads"
         click.echo(f"{key.key_id}  {key.name}  made {made}  {scope}{'' if key.revoked_ms is None else '  revoked'}")
@@ -82,11 +87,15 @@ def revoke(ctx: click.Context, key: str, files: tuple[Path, ...]) -> None:
     from daemon.server.auth import id_of
 
     key = id_of(key)
-    ended = asyncio.run(_with_access(loaded(files), lambda access: access.revoke_key(key, wall_ms())))
+    ended = asyncio.run(_with_access(_loaded(ctx, files), lambda access: access.revoke_key(key, wall_ms())))
     if not ended:
         click.echo(f"tocsin: there is no valid key called '{key}'; `tocsin keys list` shows them", err=True)
         ctx.exit(FAILED)
     click.echo(f"{ended} key{'s' if ended > 1 else ''} revoked")
+
+
+def _loaded(ctx: click.Context, files: tuple[Path, ...]) -> "Config":
+    return loaded(nearer(ctx, files, None)[0])
 
 
 async def _with_access(config: "Config", work: "Callable[[Access], Awaitable[T]]", *, create: bool = False) -> T:

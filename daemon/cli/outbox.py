@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from daemon.cli.files import config_option, database_address, database_option
+from daemon.cli.files import Where, config_option, database_address, database_option, nearer
 from daemon.cli.tables import ago, show
 from daemon.cli.trouble import FAILED
 from daemon.clock import wall_ms
@@ -32,33 +32,37 @@ def outbox(ctx: click.Context, files: tuple[Path, ...], database: str | None, ev
     """Show the lanes, and the messages that wait, are uncertain or will never arrive."""
     ctx.obj = (files, database)
     if ctx.invoked_subcommand is None:
-        lanes, counts, entries = asyncio.run(_inside(ctx.obj, lambda box: _look(box, everything, limit)))
-        _show(lanes, counts, entries)
+        lanes, tries_ms, counts, entries = asyncio.run(_inside(ctx.obj, lambda box: _look(box, everything, limit)))
+        _show(lanes, tries_ms, counts, entries)
 
 
 @outbox.command()
 @click.argument("key", metavar="ID")
+@config_option
+@database_option
 @click.pass_context
-def retry(ctx: click.Context, key: str) -> None:
+def retry(ctx: click.Context, key: str, files: tuple[Path, ...], database: str | None) -> None:
     """Send the message ID after all, and enable its lane. The first letters of the ID are enough."""
-    said, code = asyncio.run(_inside(ctx.obj, lambda box: _retry(box, key)))
+    said, code = asyncio.run(_inside(nearer(ctx, files, database), lambda box: _retry(box, key)))
     click.echo(said, err=code != 0)
     ctx.exit(code)
 
 
 @outbox.command(short_help="Let messages leave LANE again.")
 @click.argument("lane")
+@config_option
+@database_option
 @click.pass_context
-def enable(ctx: click.Context, lane: str) -> None:
+def enable(ctx: click.Context, lane: str, files: tuple[Path, ...], database: str | None) -> None:
     """Let messages leave LANE again, after you have mended what was wrong with its recipient."""
-    if asyncio.run(_inside(ctx.obj, lambda box: box.enable_lane(lane))):
+    if asyncio.run(_inside(nearer(ctx, files, database), lambda box: box.enable_lane(lane))):
         click.echo(f"{lane}: enabled")
     else:
         click.echo(f"tocsin: there is no lane '{lane}'; `tocsin outbox` lists them", err=True)
         ctx.exit(FAILED)
 
 
-async def _inside(where: tuple[tuple[Path, ...], str | None], act: "Callable[[Outbox], Awaitable[Answer]]") -> Answer:
+async def _inside(where: Where, act: "Callable[[Outbox], Awaitable[Answer]]") -> Answer:
     """Open the database beside the daemon, act, and close it."""
     from storage.database import Database
     from storage.outbox import Outbox
@@ -72,21 +76,33 @@ async def _inside(where: tuple[tuple[Path, ...], str | None], act: "Callable[[Ou
 
 async def _look(
     box: "Outbox", everything: bool, limit: int
-) -> "tuple[list[Lane], dict[tuple[str, str], int], list[Entry]]":
-    return await box.lanes(), await box.counts(), await box.listing(() if everything else _UNFINISHED, limit=limit)
+) -> "tuple[list[Lane], dict[str, int | None], dict[tuple[str, str], int], list[Entry]]":
+    lanes, now_ms = await box.lanes(), wall_ms()
+    tries_ms = {lane.name: await box.next_at_ms(lane.name, now_ms) for lane in lanes if lane.failures}
+    entries = await box.listing(() if everything else _UNFINISHED, limit=limit)
+    return lanes, tries_ms, await box.counts(), entries
 
 
 async def _retry(box: "Outbox", prefix: str) -> tuple[str, int]:
     keys = await box.find(prefix)
     if len(keys) != 1:
-        what = "no message has this ID" if not keys else f"{len(keys)} messages or more begin so; write more of the ID"
+        what = (
+            "no message has this ID; `tocsin outbox --all` lists them"
+            if not keys
+            else f"{len(keys)} messages or more begin so; write more of the ID"
+        )
         return f"tocsin: {prefix}: {what}", FAILED
     if await box.retry(keys[0]):
         return f"{keys[0][:_KEY_SHOWN]}: waits to be sent", 0
     return f"tocsin: {keys[0][:_KEY_SHOWN]}: it was sent, is told by another message, or waits already", FAILED
 
 
-def _show(lanes: "list[Lane]", counts: dict[tuple[str, str], int], entries: "list[Entry]") -> None:
+def _show(
+    lanes: "list[Lane]",
+    tries_ms: "dict[str, int | None]",
+    counts: dict[tuple[str, str], int],
+    entries: "list[Entry]",
+) -> None:
     now_ms = wall_ms()
     if not lanes:
         click.echo("no lanes yet; the daemon makes them when it starts")
@@ -96,7 +112,11 @@ def _show(lanes: "list[Lane]", counts: dict[tuple[str, str], int], entries: "lis
     show(
         ("lane", "state", *statuses),
         (
-            (lane.name, _lane_state(lane, now_ms), *(f"{counts.get((lane.name, status), 0):,}" for status in statuses))
+            (
+                lane.name,
+                _lane_state(lane, tries_ms.get(lane.name), now_ms),
+                *(f"{counts.get((lane.name, status), 0):,}" for status in statuses),
+            )
             for lane in lanes
         ),
         fold=frozenset({"state"}),
@@ -113,9 +133,20 @@ def _cells(entry: "Entry", now_ms: int) -> tuple[object, ...]:
     return key, age, entry.lane, entry.status, entry.severity, failed, what, entry.reason or ""
 
 
-def _lane_state(lane: "Lane", now_ms: int) -> str:
+def _lane_state(lane: "Lane", try_ms: int | None, now_ms: int) -> str:
+    """`try_ms`: when its next message may leave; None while none waits."""
     if lane.disabled_reason is not None:
         return f"disabled: {lane.disabled_reason}"
     if lane.not_before_ms is not None and lane.not_before_ms > now_ms:
-        return f"waits {say_duration(lane.not_before_ms - now_ms)}: {lane.held_reason or 'asked to'}"
-    return f"failed {lane.failures} times in a row" if lane.failures else "well"
+        return f"waits {_rounded(lane.not_before_ms - now_ms)}: {lane.held_reason or 'asked to'}"
+    if not lane.failures:
+        return "well"
+    failed = f"failed {lane.failures} times in a row" if lane.failures > 1 else "failed"
+    if try_ms is None:
+        return failed
+    return f"{failed}, tries again {f'in {_rounded(try_ms - now_ms)}' if try_ms > now_ms else 'now'}"
+
+
+def _rounded(length_ms: int) -> str:
+    """In whole seconds, at least one."""
+    return say_duration(-(-length_ms // 1_000) * 1_000)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from daemon.cli.files import config_option, loaded, unknown_name
+from daemon.cli.files import config_option, loaded, nearer, unknown_name
 from daemon.cli.trouble import FAILED
 
 if TYPE_CHECKING:
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 
 @click.group()
-def sinks() -> None:
+@config_option
+@click.pass_context
+def sinks(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """Try the recipients."""
+    ctx.obj = (files, None)
 
 
 @sinks.command("test")
@@ -24,9 +27,10 @@ def sinks() -> None:
 @click.pass_context
 def test(ctx: click.Context, name: str, files: tuple[Path, ...]) -> None:
     """Send one message to the sink NAME, now, and say what became of it."""
+    files, _ = nearer(ctx, files, None)
     config = loaded(files)
     if name not in config.sinks:
-        raise unknown_name("sink", name, list(config.sinks))
+        raise unknown_name("sink", name, list(config.sinks), files)
     said = asyncio.run(_deliver(name, config.sinks[name], config.label))
     click.echo(f"{name}: {said or 'the message was taken'}", err=said is not None)
     if said is None and asyncio.run(_open_lane(name, config)):

@@ -47,6 +47,7 @@ def record(
 def _wishes(config: "Config", types: tuple[str, ...], symbols: tuple[str, ...]) -> "frozenset[Wish]":
     from daemon.keeping import PASSING
     from daemon.wishes import wishes
+    from rules import spelling
     from rules.events import EVENTS
     from rules.selection import Selection
 
@@ -59,6 +60,10 @@ def _wishes(config: "Config", types: tuple[str, ...], symbols: tuple[str, ...]) 
             raise unknown_name("event type", name, list(EVENTS))
         if issubclass(EVENTS[name], PASSING) or EVENTS[name].IS_PRIVATE:
             raise click.UsageError(f"{name} is never kept: venues have it, or it is an account's own")
+    try:
+        spelling.symbols(symbols)
+    except ValueError as exc:
+        raise click.UsageError(f"--symbol: {exc}") from None
     which = Selection.of([symbol.upper() for symbol in symbols]) if symbols else Selection(None)
     return frozenset((EVENTS[name], None, which) for name in types)
 
@@ -67,12 +72,12 @@ async def _recorded(
     config: "Config", address: str, wanted: "frozenset[Wish]", every_ms: int, keep_ms: int, for_ms: int | None
 ) -> int:
     from daemon import logs
-    from daemon.app import heed_signals
+    from daemon.app import announce, heed_signals
     from daemon.trial.recording import record as listen
 
     logs.set_up()
     stop = asyncio.Event()
-    heed_signals(stop)
+    heed_signals(stop, announce)
     if for_ms is not None:
         asyncio.get_running_loop().call_later(for_ms / 1000, stop.set)
 

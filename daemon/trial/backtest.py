@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from daemon.config.model import Config
+from daemon.trial.deaf import why_deaf, why_sparse
 from daemon.trial.neighbours import FACTORS, said_limits, scaled
 from daemon.trial.play import Play, Spoken
 from daemon.trial.policy import late_after_ms, rehearsed_policy
@@ -13,10 +14,12 @@ from rules.compiled import Rule
 from rules.events import AnyEvent, Event, FeedHealth
 from rules.spec import RuleSpec
 from storage.database import Database
+from storage.held import Held, held_between
 from storage.log import Span, events_in_time, stored_span
 
 FLAP_MS = 600_000
 WARM_MAX_MS = 86_400_000  # as much of the past before the first event fills the windows
+FOREVER_MS = 10**15  # the year 33658
 SETTLES_MS = 60_000  # messages on their way at the end still leave
 
 
@@ -36,6 +39,8 @@ class RuleReport:
     spec: RuleSpec
     tally: Tally  # together with all others, as the daemon would
     neighbours: list[Row] = field(default_factory=list)  # alone; empty for a rule without limits
+    deaf: str = ""  # why it heard nothing; empty: it did
+    sparse: str = ""  # why it heard less than it hears of the market; empty: it did not
 
 
 @dataclass(kw_only=True)
@@ -49,6 +54,7 @@ class Report:
     rules: list[RuleReport] = field(default_factory=list)
     messages: dict[str, int] = field(default_factory=dict)  # by sink, our own words and digests too
     kept_back: int = 0  # letters that were not told by themselves
+    elsewhere: list[Held] = field(default_factory=list)  # if there are no events: all that is stored
 
 
 class _Lone:
@@ -80,10 +86,11 @@ class Backtest:
         """`specs` are the rules to try, all of the file by default; no `factors`: no neighbours are tried."""
         chosen = config.rules if specs is None else specs
         rules = {spec.id: spec.compile() for spec in chosen}
-        self.types = frozenset(str(rule.on.__struct_config__.tag) for rule in rules.values())
+        self.wanted = self.types = frozenset(str(rule.on.__struct_config__.tag) for rule in rules.values())
         if any("venue" in rule.by for rule in rules.values()):
             self.types |= {"feed_health"}  # a feed that was down held the states of what it brings
         self.window_ms = max((rule.window_ms for rule in rules.values()), default=0)
+        self._rules = rules
         self._report = {spec.id: RuleReport(spec=spec, tally=Tally(flap_ms=flap_ms)) for spec in chosen}
         self._spoken = spoken
         self._messages: dict[str, int] = {}
@@ -91,7 +98,6 @@ class Backtest:
         self._all = Play(
             rules.values(),
             rehearsed_policy(config, rules.values()),
-            label=config.label,
             late_after_ms=late_after_ms(config),
             decided=self._decided,
             spoken=self._told,
@@ -131,6 +137,25 @@ class Backtest:
             messages=self._messages,
             kept_back=self._all.kept_back,
         )
+
+    def explain_silence(self, report: Report, held: Sequence[Held]) -> None:
+        """Say of each rule that heard nothing, or not enough, why; `held` is all that is stored of that past."""
+        for one in report.rules:
+            one.sparse = why_sparse(self._rules[one.spec.id], held)
+            if one.spec.id in self.deaf:
+                is_tracked = bool(self._all.engine.trackers(one.spec.id))
+                one.deaf = why_deaf(one.spec, self._rules[one.spec.id], held, is_tracked=is_tracked)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether a rule needs to have heard the market lately."""
+        return any(rule.window_ms for rule in self._rules.values())
+
+    @property
+    def deaf(self) -> list[str]:
+        """The rules that no event has given a value yet."""
+        trackers = self._all.engine.trackers
+        return [name for name in self._rules if not any(tracker.seen_ms for tracker in trackers(name))]
 
     def _try_neighbours(
         self, spec: RuleSpec, rule: Rule, config: Config, factors: Sequence[float], flap_ms: int
@@ -178,7 +203,12 @@ async def replay(
         done += len(events)
         progress(done, span.events)
     ends_ms = min(until_ms, span.last_ms) if span.last_ms is not None else until_ms
-    return backtest.report(span, since_ms, ends_ms)
+    report = backtest.report(span, since_ms, ends_ms)
+    if not report.events:
+        report.elsewhere = await held_between(database, 0, FOREVER_MS)
+    elif backtest.deaf or backtest.looks_back:
+        backtest.explain_silence(report, await held_between(database, since_ms, until_ms))
+    return report
 
 
 async def _each(database: Database, backtest: Backtest, since_ms: int, until_ms: int) -> AsyncIterator[AnyEvent]:

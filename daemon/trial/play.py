@@ -38,7 +38,6 @@ class Play:
         rules: Iterable[Rule],
         policy: Policy,
         *,
-        label: str | None = None,
         late_after_ms: Mapping[str, int] | None = None,
         decided: Callable[[Transition], object] = lambda transition: None,
         spoken: Callable[[Spoken], object] = lambda message: None,
@@ -49,7 +48,6 @@ class Play:
         self.kept_back = 0  # letters that were not told by themselves, or not at all
         self._post = Post(policy)
         self._tray = Tray(self._post)
-        self._label = label
         self._late_after_ms = late_after_ms or {}
         self._decided = decided
         self._spoken = spoken
@@ -101,5 +99,5 @@ class Play:
 
     def _say(self, sink: str, notice: Notice) -> None:
         late_after_ms = self._late_after_ms.get(sink, LATE_AFTER_MS)
-        message = render(notice, self.now_ms, label=self._label, late_after_ms=late_after_ms)
+        message = render(notice, self.now_ms, late_after_ms=late_after_ms)
         self._spoken(Spoken(self.now_ms, sink, notice, message))

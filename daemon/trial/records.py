@@ -8,17 +8,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import msgspec
 
-from rules import notation
+from daemon.config.mistakes import nearest
+from rules import instruments, notation
 from rules.catalogue import catalogue
-from rules.events import EVENTS, AnyEvent, FundingRate, Liquidation, LongShortRatio
+from rules.events import EVENTS, AnyEvent, FundingRate, Liquidation, LongShortRatio, StablecoinQuote
 
 TIME = "time"
 _SECONDS_MAX = 100_000_000_000  # a larger number counts milliseconds: the year 5138
+_ALL_FIELDS = frozenset(name for event in EVENTS.values() for name in event.__struct_fields__)
+# what follows from something else: see `_complete`
+_MADE = frozenset(
+    {"at_ms", "received_ms", "quantity", "notional_usd", "price_kind", "long_share", "short_share", "settles_at_ms"}
+)
 _FLAGS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
 
@@ -46,6 +53,7 @@ class Asked:
     columns: Mapping[str, str] = field(default_factory=dict)  # field -> column
     same: Mapping[str, str] = field(default_factory=dict)  # field -> what it is in every row
     ignored: frozenset[str] = frozenset()  # columns
+    until_ms: int | None = None  # what is later has not happened yet
 
 
 def read(
@@ -55,7 +63,10 @@ def read(
 
     `position` is told now and then how many bytes of the file are read.
     """
+    _check_fields(asked)
     name = path.name.removesuffix(".gz")
+    if path.is_dir():
+        raise Unreadable(f"{path}: this is a directory; name the files in it")
     if not name.endswith((".csv", ".jsonl", ".ndjson")):
         raise Unreadable(f"{path}: what it is cannot be seen by its name; call it .csv or .jsonl (or .gz of these)")
     rows = _csv_rows if name.endswith(".csv") else _json_rows
@@ -112,6 +123,16 @@ def _csv_rows(path: Path, text: TextIO, asked: Asked) -> Iterator[tuple[int, dic
         yield reader.line_num, dict(zip(header, cells, strict=True))
 
 
+def _check_fields(asked: Asked) -> None:
+    """A field that the events do not have would be left out without a word."""
+    known = set(_known(asked)) if asked.type is not None else {TIME, "type", *_ALL_FIELDS}
+    for option, names in (("--column", asked.columns), ("--set", asked.same)):
+        for name in names:
+            if name not in known:
+                what = asked.type or "event"
+                raise Unreadable(f"{option} {name}=...: no {what} has a field '{name}'; {nearest(name, known)}")
+
+
 def _check_columns(path: Path, header: list[str], asked: Asked) -> None:
     """A column that nobody knows is said before a million rows are."""
     if asked.type is None and "type" not in header and "type" not in asked.same:
@@ -128,6 +149,21 @@ def _check_columns(path: Path, header: list[str], asked: Asked) -> None:
                     f"{path}:1: the column '{column}' is not known; one of {known}, or say --column FIELD={column} "
                     f"or --ignore {column}"
                 )
+    _check_needed(path, header, asked)
+
+
+def _check_needed(path: Path, header: list[str], asked: Asked) -> None:
+    """What every row would lack is said once."""
+    if asked.type is None:
+        return
+    there = {*header, *asked.columns, *asked.same}
+    needed = [one.name for one in msgspec.structs.fields(EVENTS[asked.type]) if one.required and one.name not in _MADE]
+    for name in needed:
+        if name not in there:
+            raise Unreadable(
+                f"{path}:1: {name} is missing; say --column {name}=COLUMN, or --set {name}=... for all rows "
+                f"(the file has {', '.join(header)})"
+            )
 
 
 def _known(asked: Asked) -> list[str]:
@@ -167,9 +203,13 @@ def _event(row: Mapping[str, Any], asked: Asked) -> AnyEvent:
     for name in fields:
         if isinstance(fields[name], str):
             fields[name] = _value(event, name, fields[name].strip())
+    if isinstance(fields.get("symbol"), str):
+        _check_symbol(fields["symbol"])
     fields["at_ms"] = _moment(said)
+    if asked.until_ms is not None and fields["at_ms"] > asked.until_ms:
+        raise ValueError("the time is in the future; is it in seconds, milliseconds, or in another order of the date?")
     fields.setdefault("received_ms", fields["at_ms"])
-    _complete(event, fields)
+    _complete(event, fields, said)
     for name in event.__struct_fields__:
         if name not in fields and name in {one.name for one in msgspec.structs.fields(event) if one.required}:
             raise ValueError(f"{name} is missing; add a column {name}, or say --set {name}=...")
@@ -177,6 +217,20 @@ def _event(row: Mapping[str, Any], asked: Asked) -> AnyEvent:
         return msgspec.convert(fields, event)  # type: ignore[return-value]  # EVENTS holds the members of AnyEvent
     except msgspec.ValidationError as exc:
         raise ValueError(f"this is no {kind}: {exc}; `tocsin fields {kind}` says what it takes") from None
+
+
+@lru_cache(maxsize=1_024)
+def _check_symbol(symbol: str) -> None:
+    """A venue's spelling would be stored, and no rule would ever look at it."""
+    try:
+        right = str(instruments.parse(symbol)).upper()
+    except ValueError:
+        try:
+            right = str(instruments.from_packed(symbol.replace("/", "").replace("-", "")))
+        except ValueError:
+            right = "BTC-USDT-PERP"
+    if symbol != right:
+        raise ValueError(f"symbol: '{symbol}' is not how it is spelled here; write {right}")
 
 
 def _value(event: type[Any], name: str, text: str) -> Any:
@@ -221,7 +275,7 @@ def _time(value: object, name: str) -> int:
     return round(number if number >= _SECONDS_MAX else number * 1000)
 
 
-def _complete(event: type[Any], fields: dict[str, Any]) -> None:
+def _complete(event: type[Any], fields: dict[str, Any], said: Mapping[str, Any]) -> None:
     """What follows from what is said, and is never a guess."""
     if event is Liquidation:
         price, quantity, notional = (fields.get(name) for name in ("price", "quantity", "notional_usd"))
@@ -230,6 +284,9 @@ def _complete(event: type[Any], fields: dict[str, Any]) -> None:
         elif quantity is None and price and notional is not None:
             fields["quantity"] = notional / price
         fields.setdefault("price_kind", "fill")
+    elif event is StablecoinQuote and "target" not in said:
+        # a column that is empty says that there is none
+        raise ValueError("target is missing: say --set target=1 for US dollars, or --set target= if there is none")
     elif event is FundingRate and fields.get("is_settled"):
         fields.setdefault("settles_at_ms", fields["at_ms"])  # its name, by which it is counted once
     elif event is LongShortRatio and (ratio := fields.get("ratio")) is not None:

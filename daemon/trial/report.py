@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import indent
 
 from daemon.config.mistakes import Mistake
-from daemon.trial.trials import Failure, Outcome
+from daemon.trial.trials import Failure, Outcome, squeezed
 from rules.units import write_duration
 
 _PLAIN = re.compile(r"[A-Za-z0-9*][\w .*/+-]*")
@@ -27,6 +27,8 @@ def told(outcome: Outcome) -> str:
         for word, items in (("expected", failure.expected), ("got", failure.got)):
             lines.append(f"    {word}:")
             lines.append(indent("\n".join(_written(failure, items)), "      "))
+        if failure.hint:
+            lines.append(f"    {failure.hint}")
         if failure.later_ms is not None:
             lines.append(f"    it came later, at {write_duration(failure.later_ms)}")
     return "\n".join(lines)
@@ -42,9 +44,12 @@ def _difference(failure: Failure) -> str:
     if not failure.is_messages:
         pairs = zip(failure.expected, failure.got, strict=True)
         one, other = next((pair for pair in pairs if pair[0] != pair[1]), (failure.expected[0], failure.got[0]))
-        return f"expected {one}, got {other.rpartition(': ')[2]}"
+        hint = f" ({failure.hint})" if failure.hint else ""
+        return f"expected {one}, got {other.rpartition(': ')[2]}{hint}"
     for number, (one, other) in enumerate(zip(failure.expected, failure.got, strict=False), 1):
         line, came = _first_difference(one, other)
+        if squeezed(line) == squeezed(came) and line != came:
+            return f"the {_nth(number)} differs in its blanks alone; it says '{came}'"
         if line != came:
             return f"the {_nth(number)} is expected to say '{line}', and says '{came}'"
     if len(failure.expected) > len(failure.got):

@@ -1,7 +1,7 @@
 """A test of the rules file, run: what was expected and did not come, beside what came."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from daemon.config.model import Config
@@ -15,6 +15,7 @@ from rules.tracker import Tracker
 from rules.trials import Expectation, Standing, standing
 
 SETTLES_MS = 5_000  # what is on its way at the end still leaves
+_KEYS_SHOWN = 5
 KEYLESS = "all"  # how a rule's only key is written when it tracks no part apart
 
 
@@ -30,6 +31,7 @@ class Failure:
     got: tuple[str, ...]
     is_messages: bool = False
     later_ms: int | None = None  # when a message came that was expected here
+    hint: str = ""  # why a state may be another: the keys that there are
 
 
 @dataclass(kw_only=True)
@@ -57,7 +59,6 @@ def run(test: WrittenTrial, rules: Sequence[Rule], config: Config) -> Outcome:
     play = Play(
         chosen,
         rehearsed_policy(config, chosen),
-        label=config.label,
         late_after_ms=late_after_ms(config),
         spoken=spoken.append,
     )
@@ -120,7 +121,18 @@ def _wrong_states(
             subject=rule_id,
             expected=tuple(f"{key}: {expected[key]}" for key in shown),
             got=tuple(f"{key}: {got[key]}" for key in shown),
+            hint=_hint(rules[rule_id], wanted, found),
         )
+
+
+def _hint(rule: Rule, wanted: Iterable[str], found: Iterable[str]) -> str:
+    """What helps whoever has written a key that is not there."""
+    keys = sorted(found)
+    if not keys:
+        return f"no series has said anything that it looks at; it listens to {rule.on.__struct_config__.tag}"
+    if set(wanted) <= set(keys):
+        return ""
+    return f"its keys are {', '.join(keys[:_KEYS_SHOWN])}{', ...' if len(keys) > _KEYS_SHOWN else ''}"
 
 
 def _agree(expected: Standing, got: Standing) -> bool:
@@ -153,7 +165,13 @@ def _wrong_messages(test: WrittenTrial, spoken: Sequence[Spoken]) -> Iterator[Fa
 
 
 def _is_among(text: str, expected: Sequence[str]) -> bool:
-    return any(_reads(one, text) for one in expected)
+    """Also where only the blanks are others: two stand behind the severity, which is easily overlooked."""
+    return any(_reads(squeezed(one), squeezed(text)) for one in expected)
+
+
+def squeezed(text: str) -> str:
+    """Each line with single blanks."""
+    return "\n".join(" ".join(line.split()) for line in text.splitlines())
 
 
 def _reads(expected: str, got: str) -> bool:
