@@ -9,7 +9,7 @@ import aiohttp
 
 from daemon.clock import Clock
 from daemon.config.delivery import AliveConfig
-from daemon.dispatch import LaneStatus
+from daemon.ledger import LaneStatus
 from daemon.sources.base import FeedStatus
 from rules.alerts import Severity
 from rules.delivery import Words

@@ -1,56 +1,123 @@
 """`tocsin run`: one process from the first frame to the last message, stopped by a signal."""
 
 import asyncio
+import gc
 import logging
+import os
 import resource
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Protocol
 
 import click
 
 from daemon import logs
 from daemon.config.model import Config
 from daemon.house import House
+from daemon.scribe import Scribe
 from daemon.server.serve import PortTaken
 from daemon.sources.registry import KEY_FREE
 from storage.trouble import StorageTrouble
 
+GARBAGE = (700, 10, 10)  # Python's own pace; `main` has slowed it for the start
+WORDS_MAX = 1_000  # that wait to be said
 OTHER_FILES = 512  # the database, chats, venues
 FINE, FAILED, CONFIGURATION_WRONG = 0, 1, 2
 
 log = logging.getLogger(__name__)
 
 
+class Say(Protocol):
+    """A word to whoever sits at the console."""
+
+    def __call__(self, text: str, *, is_error: bool = False) -> None: ...
+
+
 def run(config: Config) -> int:
     """Live until Ctrl-C or SIGTERM; the exit code."""
     allow_sockets(config.server.connections)
     logs.set_up()
-    try:
-        return asyncio.run(_run(config))
-    except asyncio.CancelledError:  # the loop is over; the second signal asked for exactly this
-        announce(
-            "tocsin stopped at once: what was on its way is uncertain, and `tocsin outbox` lists it", is_error=True
-        )
-        return FAILED
+    return attended(lambda say: _run(config, say))
 
 
-async def _run(config: Config) -> int:
+def attended(work: Callable[[Say], Coroutine[Any, Any, int]]) -> int:
+    """Run it while threads write what is logged and said: the exit code.
+
+    Where a terminal is halted and nobody reads on, the process ends in here: the interpreter would wait for it for ever.
+    """
+    mouth = Mouth()
+    with logs.aside() as written:
+        try:
+            code = asyncio.run(work(mouth.say))
+        except asyncio.CancelledError:  # the loop is over; the second signal asked for exactly this
+            mouth.say(
+                "tocsin stopped at once: what was on its way is uncertain, and `tocsin outbox` lists it", is_error=True
+            )
+            code = FAILED
+        finally:
+            is_said = mouth.close()
+    if not (is_said and written.is_written):
+        os._exit(code)
+    return code
+
+
+class Mouth:
+    """Says things in a thread; nobody may listen any more (`tocsin run | head`), or not just now (Ctrl-S)."""
+
+    def __init__(self) -> None:
+        self._scribe = Scribe("console", WORDS_MAX)
+
+    def say(self, text: str, *, is_error: bool = False) -> None:
+        """Returns at once."""
+        self._scribe.take(lambda: announce(text, is_error=is_error))
+
+    def close(self) -> bool:
+        """Say what is left, within a moment; whether all was said."""
+        return self._scribe.finish()
+
+
+def announce(text: str, *, is_error: bool = False) -> None:
+    """Say it here and now, if anybody still reads."""
+    with suppress(OSError, ValueError):  # ValueError: it was closed
+        click.echo(text, err=is_error)
+
+
+async def _run(config: Config, say: Say) -> int:
     stop = asyncio.Event()
-    heed_signals(stop)
+    heed_signals(stop, say)
     async with AsyncExitStack() as stack:
         try:
-            house = await House.open(config, stack, say=announce)
+            house = await _opened(config, stack, stop, say)
         except (StorageTrouble, PortTaken) as exc:
-            announce(f"tocsin: {exc}", is_error=True)
+            say(f"tocsin: {exc}", is_error=True)
             return FAILED
-        announce(greeting(house))
+        if house is None:
+            say("tocsin stopped before it had begun")
+            return FINE
+        gc.freeze()  # what a start has made stays: only what comes now is looked through, and as often as usual
+        gc.set_threshold(*GARBAGE)
+        say(greeting(house))
         try:
             await house.live(stop)
         except StorageTrouble as exc:
-            announce(f"tocsin stopped without its database: {exc}", is_error=True)
+            say(f"tocsin stopped without its database: {exc}", is_error=True)
             return FAILED
-        announce("tocsin stopped: what was decided is written down, what was not sent yet is sent at the next start")
+        say("tocsin stopped: what was decided is written down, what was not sent yet is sent at the next start")
     return FINE
+
+
+async def _opened(config: Config, stack: AsyncExitStack, stop: asyncio.Event, say: Say) -> House | None:
+    """The house, or None if we are to stop before it is open: nothing is on its way yet, so nothing is waited for."""
+    opening = asyncio.create_task(House.open(config, stack, say=say), name="open")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        opening.cancel()
+        await asyncio.wait({opening})
+    return None if opening.cancelled() else opening.result()
 
 
 def greeting(house: House) -> str:
@@ -82,12 +149,7 @@ def allow_sockets(clients: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
 
 
-def announce(text: str, *, is_error: bool = False) -> None:
-    """A word to whoever sits at the console."""
-    click.echo(text, err=is_error)
-
-
-def heed_signals(stop: asyncio.Event) -> None:
+def heed_signals(stop: asyncio.Event, say: Say) -> None:
     """The first signal ends politely, the second at once."""
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()
@@ -97,7 +159,7 @@ def heed_signals(stop: asyncio.Event) -> None:
             if main is not None:
                 main.cancel()
             return
-        announce("stopping: what came in is finished, what is on its way arrives; Ctrl-C again stops at once")
+        say("stopping: what came in is finished, what is on its way arrives; Ctrl-C again stops at once")
         stop.set()
 
     for name in (signal.SIGINT, signal.SIGTERM):

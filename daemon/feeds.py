@@ -80,12 +80,17 @@ class Feeds:
             down = {_place(running.feed) for running in self._all() if running.feed.status.state == "down"}
             self._asked = (wishes, chosen)
             self.wanted.revise(wishes)
+            self._keeper.nudge()
             self._context.sources = frozenset(chosen)
             await self._settle(chosen)
             await self._release({*down, *believed_down} - {_place(running.feed) for running in self._all()})
         names = [running.feed.name for running in self._all()]
         if is_first or names != before:  # the greeting names the sources
             log.info("listening", extra={"feeds": ", ".join(names) or "to nothing", "said": True})
+
+    def try_again(self) -> None:
+        """A person has done something: feeds that were refused (a wrong key) need not wait for their time."""
+        self._keeper.nudge()
 
     async def stop(self) -> None:
         """Take in nothing more."""

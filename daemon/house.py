@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Self
 
@@ -11,17 +11,21 @@ from daemon.alive import Alive, Vitals, vitals
 from daemon.bus import Bus, Mailbox
 from daemon.chat.chats import Chats
 from daemon.chat.facts import Facts
+from daemon.chores import Chores
 from daemon.clock import Clock, wall_ms
 from daemon.config.model import Config
 from daemon.config.policy import policy_of
-from daemon.config.reload import Refused, Reloaded, reloads
 from daemon.demand import Demand
 from daemon.desk import Desk
 from daemon.dispatch import Dispatch
 from daemon.ear import Ear
 from daemon.feeds import Feeds
 from daemon.keeping import Keeping
+from daemon.pictures.memory import Memory, recalled
+from daemon.pictures.studio import Studio
 from daemon.recorder import Recorder
+from daemon.reloading import obey, patiently, warn_of_failures
+from daemon.restart import believed_down, enable_lanes, warm
 from daemon.server.api.changes import Changes
 from daemon.server.auth import Gate
 from daemon.server.serve import Server
@@ -29,22 +33,20 @@ from daemon.server.topics import Hub
 from daemon.showroom import Showroom, limits, opened
 from daemon.sources.sieve import REMEMBER_MS
 from daemon.sources.timetable import Timetable
-from daemon.trial.rehearsal import rehearse
 from daemon.upstream.http import Http
 from daemon.wishes import Wish, wishes
-from rules.alerts import Phase
 from rules.compiled import Rule
 from rules.delivery import Policy, Post
 from rules.engine import Engine
-from rules.events import Event, FeedHealth
 from sinks.post import open_session
 from sinks.registry import Options
 from storage.access import Access
+from storage.behind import Behind
+from storage.bots import free_all
 from storage.database import Database
 from storage.journal import Journal
-from storage.log import known_facts, stored_events
+from storage.log import known_facts
 from storage.outbox import Outbox
-from storage.retention import forget
 from storage.silences import Silences
 from storage.standings import load_standings
 from storage.states import last_alive_ms, load_states
@@ -52,12 +54,8 @@ from storage.trouble import StorageTrouble
 
 log = logging.getLogger(__name__)
 
-FORGET_EVERY_S = 3_600.0
-EXPIRE_EVERY_S = 60.0
 FOLLOW_S = 0.02  # streams wait for more wishes themselves
 DRAIN_S = 20.0  # for what came in before: a database that takes nothing must not keep us for ever
-WARM_MAX_MS = 86_400_000
-HOLD_FIRST_S, HOLD_MAX_S = 0.5, 15.0  # between two tries of a database that cannot take a reload
 
 Say = Callable[[str], None]
 
@@ -95,6 +93,8 @@ class House:
         self._say = say
         self._options = options
         self._desk: Desk
+        self._memory = Memory(self.started_ms)
+        self._studio: Studio
         self._timetable: Timetable
 
     @classmethod
@@ -137,12 +137,20 @@ class House:
             clock=clock,
         )
         house.chats = Chats(house._facts(), session, patience=house._options.patience)
-        house._desk.dress = house.chats.dress
+        house._desk.dress, house._desk.behind = house.chats.dress, Behind(house.database)
+        house._studio = Studio(
+            rules=lambda: house.rules,
+            storage=config.storage.address,
+            clock=clock,
+            recall=lambda alert: recalled(house.engine.trackers(alert.rule_id), alert),
+        )
+        stack.push_async_callback(house._studio.aclose)
+        house._desk.paint = house._studio.picture
         await house._recover()
         http = await stack.enter_async_context(Http(clock=clock))
         house._timetable = await stack.enter_async_context(Timetable())
-        house._timetable.every(FORGET_EVERY_S, house._forget, name="retention")
-        house._timetable.every(EXPIRE_EVERY_S, house._expire, name="expiry")
+        chores = Chores(house.database, house.outbox, keep_ms=config.storage.keep_ms, clock=clock)
+        chores.plan(house._timetable)
         stack.push_async_callback(house._desk.close)
         house.feeds = Feeds(publish=house._bus.publish, http=http, timetable=house._timetable, clock=clock)
         house.feeds.once.remember(await known_facts(house.database, clock() - REMEMBER_MS))
@@ -153,7 +161,7 @@ class House:
             house.hub = house.showroom.hub
         else:
             house.hub = await stack.enter_async_context(Hub((), limits(config), clock))
-        house.changes = Changes(house.database, house.hub, clock)
+        house.changes = Changes(house.database, house.hub)
         if config.server.is_guarded:
             secret = config.server.secret.get_secret_value() if config.server.secret is not None else None
             origins = frozenset(config.server.origins)
@@ -189,6 +197,7 @@ class House:
         except TimeoutError as exc:
             if not deadline.expired():
                 raise
+            self._desk.grace_s = 0.0  # what arrives now could not be written down either
             why = self.recorder.held_reason or f"{self.database.place} is too slow"
             raise StorageTrouble(f"{why}; what was decided last is not written down") from exc
         except asyncio.CancelledError:
@@ -203,7 +212,7 @@ class House:
         self._open_desk()
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(self.recorder.run(self._mailbox, ended), name="recorder")
-            reloading = group.create_task(self._reload(closing), name="reload")
+            reloading = group.create_task(obey(self.config, self._apply, self._say, closing), name="reload")
             showing = self._show(group)
             await self._listen()
             following = group.create_task(self._follow(), name="demand")
@@ -245,12 +254,15 @@ class House:
             vitals=self._vitals,
             feeds=lambda: self.feeds.statuses,
             views=lambda: None if self.showroom is None else self.showroom.views,
-            heard=self.ear.bell.set,
+            trackers=self.engine.trackers,
+            heard=self._heard,
             clock=self.clock,
         )
 
     def _open_desk(self) -> None:
         self._desk.open(self.config.sinks, self.post.policy, self.recorder.why_muted, self.config.label)
+        if self._desk.shows_pictures:
+            self._studio.warm()
 
     def _show(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Keep the tables moving, and show out whose key was revoked."""
@@ -258,6 +270,7 @@ class House:
             group.create_task(self.ear.listen(), name="silences"),
             group.create_task(self._alive.run(), name="signs of life"),
             group.create_task(self.chats.run(), name="chats"),
+            group.create_task(warn_of_failures(self.config), name="rehearsal"),
         ]
         if self.changes is not None:
             tasks.append(group.create_task(self.changes.run(), name="changes of alerts"))
@@ -277,6 +290,11 @@ class House:
         self._desk.ring(sinks)
         if self.changes is not None:
             self.changes.moved(self.recorder.transitions_seen)
+
+    def _heard(self) -> None:
+        """Somebody has answered: the rules of who is told change, and messages that offer the same."""
+        self.ear.bell.set()
+        self._desk.ring(self.config.sinks)
 
     def _wishes(self) -> frozenset[Wish]:
         """What the rules, the tables and connected clients want to hear."""
@@ -298,10 +316,11 @@ class House:
         now_ms = self.clock()
         alive_ms = await last_alive_ms(self.database)
         await self._desk.take_up(self.config.sinks, now_ms)
-        await self._enable_lanes()
-        self.rules = {spec.id: spec.compile() for spec in self.config.rules}
+        await enable_lanes(self.outbox)
+        await free_all(self.database)
+        self.rules = {spec.id: self._memory.attached(spec.compile()) for spec in self.config.rules}
         self.engine.swap(self.rules.values(), now_ms)
-        await self._warm(now_ms)
+        await warm(self.engine, self.rules.values(), self.database, now_ms)
         states = await load_states(self.database)
         self.post.use(self._policy(), now_ms)
         self.post.restore(await load_standings(self.database))
@@ -314,98 +333,21 @@ class House:
                 extra={"states": len(states), "away_s": (now_ms - (alive_ms or now_ms)) // 1000},
             )
 
-    async def _enable_lanes(self) -> None:
-        """A start is a person's deed, and may follow a repair at the far end: dead sinks get one more try."""
-        for lane in await self.outbox.lanes():
-            if lane.disabled_reason is not None:
-                await self.outbox.enable_lane(lane.name)
-                log.info("dead sink is tried again", extra={"sink": lane.name, "reason": lane.disabled_reason})
-
-    async def _warm(self, now_ms: int) -> None:
-        """Read the windows' past again from the log, so that a restart does not forget the last minute.
-
-        Twice as far back as the longest window: a change is measured against the newest value that is a window old.
-        """
-        lengths: dict[type[Event], int] = {}
-        for rule in self.rules.values():
-            lengths[rule.on] = max(lengths.get(rule.on, 0), rule.window_ms)
-        for kind, length_ms in lengths.items():
-            since_ms = now_ms - min(WARM_MAX_MS, 2 * length_ms)
-            async for events in stored_events(
-                self.database, {str(kind.__struct_config__.tag)} if length_ms else (), since_ms
-            ):
-                for event in events:
-                    self.engine.warm(event, event.received_ms)
-
-    async def _reload(self, stop: asyncio.Event) -> None:
-        async with aclosing(reloads(self.config, stop=stop, rehearse=rehearse)) as answers:
-            async for answer in answers:
-                match answer:
-                    case Refused(error=error):
-                        self._say(f"the files were saved with mistakes; what ran goes on running\n{error}")
-                        log.warning(
-                            "configuration has mistakes, the old one stays",
-                            extra={"mistakes": str(error), "said": True},
-                        )
-                    case Reloaded(new=new, difference=difference):
-                        await self._apply(new)
-                        changes = str(difference) or "nothing is different"
-                        self._say(f"the files were read again\n{changes}")
-                        log.info("configuration is reloaded", extra={"difference": changes, "said": True})
-
     async def _apply(self, new: Config) -> None:
         """Swap rules and sinks between two events. Storage, server, sources and label wait for the next start."""
         old = self.config
         self.config = replace(new, sources=old.sources, storage=old.storage, server=old.server, label=old.label)
-        self.rules = {spec.id: spec.compile() for spec in new.rules}
+        self.rules = {spec.id: self._memory.attached(spec.compile()) for spec in new.rules}
         self.recorder.use(self._policy(), self._keeping)
         # first the decisions, then the lanes: nothing is written any more to a lane that is gone
         await self.recorder.decide(lambda engine, now_ms: engine.swap(self.rules.values(), now_ms))
         if old.sinks != new.sinks:
             await self._desk.close()
-            await self._patiently(lambda: self._desk.take_up(self.config.sinks, self.clock()))
+            await patiently(lambda: self._desk.take_up(self.config.sinks, self.clock()))
             self._open_desk()
             self.chats.changed.set()
+        self.feeds.try_again()
         await self._listen()
 
     async def _listen(self) -> None:
-        await self.feeds.use(self._wishes(), self.config.sources, believed_down=self._believed_down())
-
-    def _believed_down(self) -> set[tuple[str, str]]:
-        """(venue, feed) of which the rules think that they are down."""
-        return {
-            (tracker.key["venue"], tracker.key["feed"])
-            for rule in self.engine.rules.values()
-            if rule.on is FeedHealth and {"venue", "feed"} <= set(rule.by)
-            for tracker in self.engine.trackers(rule.rule_id)
-            if tracker.phase is not Phase.INACTIVE
-        }
-
-    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
-        """As long as the database needs: a reload is finished, never left half done."""
-        wait_s, said = HOLD_FIRST_S, False
-        while True:
-            try:
-                return await work()
-            except StorageTrouble as exc:
-                log.log(logging.DEBUG if said else logging.ERROR, "reload waits", extra={"reason": str(exc)})
-                said = True
-            await asyncio.sleep(wait_s)
-            wait_s = min(HOLD_MAX_S, wait_s * 2)
-
-    # -- chores ---------------------------------------------------------------------------------------------------
-
-    async def _forget(self) -> None:
-        days = max(1, -(-self.config.storage.keep_ms // 86_400_000))  # 36h are two days: rather late than early
-        try:
-            removed = await forget(self.database, self.clock(), days=days)
-        except StorageTrouble as exc:  # the recorder and the lanes say it loudly; this has time
-            log.debug("old rows stay for now", extra={"reason": str(exc)})
-            return
-        log.debug("old rows are removed", extra={"events": removed.events, "messages": removed.messages})
-
-    async def _expire(self) -> None:
-        try:
-            await self.outbox.expire(self.clock())
-        except StorageTrouble as exc:
-            log.debug("old messages wait to be ended", extra={"reason": str(exc)})
+        await self.feeds.use(self._wishes(), self.config.sources, believed_down=believed_down(self.engine))

@@ -20,11 +20,16 @@ PASSING = (Trade, Ticker, Candle, BookSnapshot, BookUpdate)  # too many to keep,
 
 
 class Keeping:
-    """Liquidations, settled funding, feed health and coins off their peg are all kept; the rest once in a while."""
+    """Liquidations, settled funding, feed health and coins off their peg are all kept; the rest once in a while.
+
+    Of a coin off its peg each source's first word that it is back is kept too: without it a replay would take a depeg of
+    a minute for one of an hour.
+    """
 
     def __init__(self, sample_every_ms: int, *, quotes_every_ms: int = QUOTES_EVERY_MS) -> None:
         self._sample_every_ms = sample_every_ms
         self._quotes_every_ms = quotes_every_ms
+        self._off_peg: set[tuple[str, str]] = set()
         self._sampled_ms: dict[tuple[type[Event], tuple[str, str]], int] = {}
 
     def keeps(self, event: Event, now_ms: int) -> bool:
@@ -35,12 +40,17 @@ class Keeping:
             return False  # what decided an alert is kept all the same: the recorder sees to that
         if isinstance(event, FundingRate) and event.is_settled:
             return True
-        if isinstance(event, StablecoinQuote) and (event.depth or 0.0) >= OFF_PEG:
-            return True
         place = (type(event), event.place)
         last_ms = self._sampled_ms.get(place)
         every_ms = self._sample_every_ms
         if isinstance(event, StablecoinQuote):
+            if (event.depth or 0.0) >= OFF_PEG:
+                if len(self._off_peg) < PLACES_MAX:
+                    self._off_peg.add(event.place)
+                return True
+            if event.place in self._off_peg:
+                self._off_peg.remove(event.place)
+                last_ms = None
             every_ms = max(every_ms, self._quotes_every_ms)
         if last_ms is not None and 0 <= now_ms - last_ms < every_ms:
             return False

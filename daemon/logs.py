@@ -4,16 +4,20 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
+from daemon.scribe import Scribe
+
 QUIET = ("aiosqlite", "apscheduler", "websockets", "aiohttp.access", "asyncio", "alembic", "watchfiles")
 SUBJECTS = ("service", "sink", "feed")  # who it is about, in the fields; people read that first
 _COLOURS = {"debug": 2, "info": 32, "warning": 33, "error": 31, "critical": 31}
+WAITING_MAX = 10_000  # records
 Processor = Any  # structlog's processors have no common type worth naming
 
 
@@ -46,13 +50,77 @@ def set_up(level: int = logging.INFO, stream: TextIO | None = None) -> None:
     for name in QUIET:  # they tell of every step; ours speaks on change
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("aiohttp.server").addFilter(_no_bad_requests)
+    logging.getLogger("asyncio").addFilter(_no_cut_connects)
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # at DEBUG it prints tokens
+
+
+@contextmanager
+def aside(waiting_max: int = WAITING_MAX) -> Iterator["Aside"]:
+    """Until the end of this, lines are written by a thread: a terminal that is halted must not halt the house.
+
+    What does not fit into the queue is counted, and the count is said once there is room.
+    """
+    root = logging.getLogger()
+    handlers = root.handlers
+    desk = Aside(handlers, waiting_max)
+    root.handlers = [desk]
+    try:
+        yield desk
+    finally:
+        root.handlers = handlers
+        desk.finish()
+
+
+class Aside(logging.Handler):
+    """Takes records and hands them to a thread that writes."""
+
+    def __init__(self, handlers: Sequence[logging.Handler], waiting_max: int) -> None:
+        super().__init__()
+        self.is_written = False  # all of it, when it is over
+        self._handlers = handlers
+        self._scribe = Scribe("log", waiting_max)
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._scribe.take(lambda: self._write(record)):
+            self._lost += 1
+
+    def finish(self) -> None:
+        """Write what waits, within a moment."""
+        self.is_written = self._scribe.finish()
+
+    def _write(self, record: logging.LogRecord) -> None:
+        self._pass(record)
+        if self._scribe.is_idle and (lost := self._count_lost()):
+            self._pass(_about_lost(lost))
+
+    def _count_lost(self) -> int:
+        self.acquire()  # `emit` is called under it, too
+        lost, self._lost = self._lost, 0
+        self.release()
+        return lost
+
+    def _pass(self, record: logging.LogRecord) -> None:
+        for handler in self._handlers:
+            handler.handle(record)  # which tells of its own troubles, and goes on
+
+
+def _about_lost(count: int) -> logging.LogRecord:
+    text = "lines of the log were lost, because nobody took them"
+    record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, None, None)
+    record.lines = count
+    return record
 
 
 def _no_bad_requests(record: logging.LogRecord) -> bool:
     """Whatever strangers send to the port is answered with 400 and is no trouble of ours; our own bugs stay."""
     exc = record.exc_info[1] if record.exc_info else None
     return not isinstance(exc, HttpProcessingError)
+
+
+def _no_cut_connects(record: logging.LogRecord) -> bool:
+    """PostgreSQL's driver leaves an error that nobody looks at when it is cancelled while it connects."""
+    return not (record.exc_info and "unexpected connection_lost() call" in str(record.exc_info[1]))
 
 
 def _unmarked(_: object, __: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

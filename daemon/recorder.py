@@ -9,6 +9,7 @@ from daemon.clock import Clock
 from daemon.keeping import Keeping
 from rules.alerts import Alert, Transition
 from rules.delivery import Acknowledgement, Policy, Post, Silence
+from rules.delivery.letters import by_clock
 from rules.delivery.standing import Mute
 from rules.engine import Engine
 from rules.events import Event
@@ -154,6 +155,8 @@ class Recorder:
         batch.forgotten.extend(forgotten)
         batch.told = self._post.take_changed()
         now_ms = self._clock()
+        if now_ms < self._now_ms:
+            batch.notices = by_clock(batch.notices, self._now_ms - now_ms)
         if not batch and 0 <= now_ms - self._written_ms < ALIVE_EVERY_MS:
             return
         wait_s = HOLD_FIRST_S

@@ -27,6 +27,13 @@ _PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 _NO_COOKIES = {ACCESS_COOKIE: ("", 0), REFRESH_COOKIE: ("", 0)}
+_WORDS = {
+    Reason.MISSING: "show a key in x-api-key, or log in",
+    Reason.INVALID: "this key is none of ours",
+    Reason.EXPIRED: "the login is over; log in again",
+    Reason.REVOKED: "this key or login has ended",
+    Reason.FOREIGN_ORIGIN: "pages of other sites are not answered; see server.origins",
+}
 _BUSY = "the database does not answer right now; try again in a moment\n"
 
 
@@ -57,13 +64,20 @@ def guard(config: ServerConfig, gate: Gate | None, dialects: Mapping[str, Sequen
         except Refused as exc:
             reason = _shown_or_missing(request) if exc.reason is Reason.MISSING else exc.reason
             if own is None or request.headers.get("Upgrade", "").lower() != "websocket":
-                return _refusal(reason)
+                return _refusal(reason, _WORDS[reason] if _is_told_in_words(request) else None)
             request[TURNED_AWAY] = reason
         except StorageTrouble:
+            if _is_told_in_words(request):
+                return web.json_response({"error": {"code": "busy", "message": _BUSY.strip()}}, status=503)
             return web.Response(status=503, text=_BUSY)
         return await handler(request)
 
     return check
+
+
+def _is_told_in_words(request: web.Request) -> bool:
+    """Where each refusal says to people, too, what is wrong."""
+    return request.path.startswith("/api/")
 
 
 def shown_key(request: web.Request, headers: Sequence[str]) -> str | None:
@@ -198,7 +212,6 @@ def _bytes(shown: str) -> bytes:
     return shown.encode("utf-8", "surrogateescape")
 
 
-def _refusal(reason: Reason) -> web.Response:
-    return web.json_response(
-        {"error": {"code": reason.value}}, status=_STATUS[reason], headers={"WWW-Authenticate": "Bearer"}
-    )
+def _refusal(reason: Reason, words: str | None = None) -> web.Response:
+    said = {"code": reason.value} if words is None else {"code": reason.value, "message": words}
+    return web.json_response({"error": said}, status=_STATUS[reason], headers={"WWW-Authenticate": "Bearer"})

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from daemon.dispatch import LaneStatus
+from daemon.ledger import LaneStatus
 
 if TYPE_CHECKING:
     from daemon.house import House

@@ -41,13 +41,12 @@ class Server:
         self._config = config
         self.port = config.port
         dialects = KEY_HEADERS if house.showroom is not None else None
-        app = web.Application(middlewares=[guard(config, house.gate, dialects)])
+        app = web.Application(middlewares=[guard(config, house.gate, dialects), api.explained])
         app.add_routes(
             [web.get("/healthz", self._health), web.get("/metrics", self._metrics), web.get("/", self._page)]
         )
         app.add_routes(api.routes(house, config, RESOURCES))
-        assert house.changes is not None, "opened before anybody can listen"
-        app.router.add_get(watching.PATH, api.guarded(config, watching.watching(house.changes)))
+        app.router.add_get(watching.PATH, api.guarded(config, watching.watching(house)))
         if house.gate is not None:
             app.add_routes(routes(house.gate))
             app.on_response_prepare.append(give_cookies)

@@ -26,35 +26,35 @@ RULES = Path(__file__).with_name("rules.demo.yaml")
 def main(*, seconds: float | None, port: int | None, scenario: str | None, speed: float, database: str | None) -> int:
     """Play until Ctrl-C, or for so many seconds; the exit code."""
     logs.set_up()
-    return asyncio.run(_demo(seconds, port, scenario or scenarios.DEFAULT, speed, database))
+    return app.attended(lambda say: _demo(seconds, port, scenario or scenarios.DEFAULT, speed, database, say))
 
 
-async def _demo(seconds: float | None, port: int | None, scenario: str, speed: float, database: str | None) -> int:
+async def _demo(
+    seconds: float | None, port: int | None, scenario: str, speed: float, database: str | None, say: app.Say
+) -> int:
     stop = asyncio.Event()
-    app.heed_signals(stop)
+    app.heed_signals(stop, say)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-demo-")))
         try:
             script = scenarios.load(scenario)
             box = await stack.enter_async_context(Box(script, speed=speed))
             config = load(_files(folder, box, _free_port() if port is None else port, database))
-            house = await House.open(config, stack, say=app.announce)
+            house = await House.open(config, stack, say=say)
         except ConfigError as exc:
-            app.announce(str(exc), is_error=True)
+            say(str(exc), is_error=True)
             return app.CONFIGURATION_WRONG
         except (StorageTrouble, PortTaken) as exc:
-            app.announce(f"tocsin: {exc}", is_error=True)
+            say(f"tocsin: {exc}", is_error=True)
             return app.FAILED
-        app.announce(_greeting(house, script.about, folder))
+        say(_greeting(house, script.about, folder))
         if seconds is not None:
             asyncio.get_running_loop().call_later(seconds, stop.set)
         async with asyncio.TaskGroup() as group:
             playing = group.create_task(box.play(), name="scenario")
             await house.live(stop)
             playing.cancel()
-        app.announce(
-            f"the demo is over: {house.recorder.events_seen:,} events, {house.recorder.transitions_seen} changes"
-        )
+        say(f"the demo is over: {house.recorder.events_seen:,} events, {house.recorder.transitions_seen} changes")
     return app.FINE
 
 

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from daemon.sources.purse import Purse
 from daemon.sources.script import Beside, Plan, Script, Timing
 from daemon.sources.subscription import Subscription
-from daemon.supervisor import Transient
+from daemon.supervisor import Refused, Transient
 from daemon.wire.control import Accepted, Answer, Rejected, Unreadable
 from rules.events import Event
 
@@ -289,7 +289,7 @@ class Conversation:
         """Ended, when the next connection stands ready; until then this one is as good as ever."""
         try:
             await self.ears.renew()
-        except Transient:
+        except (Transient, Refused):
             self._renew_at = self._now() + self.timing.renew_again_s
         else:
             raise Ended

@@ -55,6 +55,8 @@ class Poller(Feed):
         trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def poll() -> None:
+            if trouble.done():
+                return  # its turn came when this feed had just ended
             question = asyncio.current_task()
             assert question is not None, "the timetable runs each in a task of its own"
             self._open.add(question)
@@ -67,6 +69,13 @@ class Poller(Feed):
             finally:
                 self._open.discard(question)
 
+        try:
+            await self._ask_until(trouble, poll)
+        finally:
+            if not trouble.cancel():
+                trouble.exception()  # looked at, whoever cancelled us meanwhile
+
+    async def _ask_until(self, trouble: "asyncio.Future[None]", poll: Callable[[], Awaitable[None]]) -> None:
         again_s = SOON_S  # nothing was asked yet, so the first may be soon
         while not trouble.done():
             appointment = self._context.timetable.every(self._every_s, poll, name=self.name, first_s=self._first_s)

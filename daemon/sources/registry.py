@@ -4,6 +4,7 @@ from types import ModuleType
 
 from daemon.sources import asked
 from daemon.sources.base import Context, Feed
+from daemon.sources.key_free import KEY_FREE
 from daemon.sources.pollers import alternative_me, coingecko, defillama
 from daemon.sources.settings import Settings
 from daemon.sources.streams import (
@@ -19,6 +20,8 @@ from daemon.sources.streams import (
     hyperliquid,
     okx,
 )
+
+__all__ = ["KEY_FREE", "SOURCES", "build"]
 
 SOURCES: dict[str, ModuleType] = {
     "binance": binance,
@@ -37,8 +40,6 @@ SOURCES: dict[str, ModuleType] = {
     "alternative_me": alternative_me,
     "coindesk": asked,
 }
-# on when nothing is configured; gate, htx and bitget need no key either, and are there for those who name them
-KEY_FREE = ("binance", "bybit", "okx", "defillama", "coingecko", "deribit", "hyperliquid", "alternative_me")
 
 
 def build(name: str, config: Settings, context: Context) -> list[Feed]:

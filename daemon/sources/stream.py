@@ -114,12 +114,12 @@ class Stream(Feed):
                 continue
             try:
                 return await self._ask(), now_wished
-            except Transient as exc:
+            except (Transient, Refused) as exc:
                 level = logging.DEBUG if tries else logging.WARNING
                 log.log(level, "wishes have to wait", extra={"feed": self.name, "error": self._hide(str(exc))})
                 wait_s = min(ASK_AGAIN_MAX_S, timing.revise_again_s * 2.0 ** min(tries, 32))
                 tries += 1
-                await asyncio.sleep(max(wait_s, exc.retry_after_s or 0.0))
+                await asyncio.sleep(max(wait_s, getattr(exc, "retry_after_s", None) or 0.0))
 
     async def _renew(self) -> None:
         """Have the next connection ready before this one is given up."""
@@ -183,7 +183,8 @@ class Stream(Feed):
         status = exc.response.status_code
         advice = exc.response.headers.get("Retry-After", "")
         advice_s = float(advice) if advice.isdecimal() else None
-        if status == 401 or (status == 403 and self._secrets):
+        is_page = (exc.response.body or b"").lstrip()[:1] == b"<"  # a firewall's: no key would help
+        if status == 401 or (status == 403 and self._secrets and not is_page):
             return Refused(f"the venue refused the key ({status}): it is missing, wrong, or not allowed to do this")
         if status in (403, 418, 429, 503):
             if advice_s is None and status in (403, 418):
@@ -213,7 +214,8 @@ class Stream(Feed):
         news = sorted(set(plan.unlisted) - self._unlisted_told)
         if news:
             self._unlisted_told.update(news)
-            log.warning("wanted coins are not listed here", extra={"feed": self.name, "coins": news})
+            # no warning: hardly a venue lists all that a rule on every venue names
+            log.info("wanted coins are not listed here", extra={"feed": self.name, "coins": news})
 
     def _hide(self, text: str) -> str:
         for secret in self._secrets:

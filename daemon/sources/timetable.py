@@ -51,12 +51,14 @@ class Timetable:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """APScheduler cannot wait for coroutines, so we do: pause, wait, then shut down."""
+        """APScheduler cannot wait for coroutines, so we do: pause, wait, then shut down. Trouble waits for nobody."""
         self._scheduler.pause()
-        if self._in_flight:
-            await asyncio.wait(self._in_flight, timeout=self._grace_s)
-        for task in tuple(self._in_flight):
-            task.cancel()
+        try:
+            if self._in_flight and kind is None:
+                await asyncio.wait(self._in_flight, timeout=self._grace_s)
+        finally:
+            for task in tuple(self._in_flight):
+                task.cancel()
         if self._in_flight:
             await asyncio.wait(self._in_flight)
         await asyncio.sleep(0)  # lets APScheduler see that its own jobs have ended, or it logs them as failed

@@ -195,8 +195,9 @@ class Client:
         status, where = response.status, f"{self.host}{path}"
         page = body.lstrip()[:1] == b"<"
         said = "a web page" if page else _quote(body, secrets)
-        # without a key, 403 is a firewall's way to say `too often` (Bybit, Binance, Cloudflare), for ten minutes or more
-        if status in _BUSY or (status == 403 and not any(secrets)):
+        # without a key, or as a web page, 403 is a firewall's way to say `too often` (Bybit, Binance, Cloudflare), for ten
+        # minutes or more
+        if status in _BUSY or (status == 403 and (page or not any(secrets))):
             advice_s = self._advice_s(response)
             if advice_s is None and status in (403, 418):
                 advice_s = BAN_S

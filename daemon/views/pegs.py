@@ -13,6 +13,7 @@ HOUR_MS = 3_600_000
 POINTS_KEPT = 4_096  # a fortnight of five-minute quotes a coin
 GAP_MS = 30 * 60_000  # a longer silence ends a breach: nobody saw what happened meanwhile
 COINS_MAX = 2_000
+SOURCES_MAX = 16  # that quote one coin
 HOURS_KEPT = 24 * 40
 SILENT_MS = 2 * HOUR_MS  # a coin that nobody quoted for longer is not in the sum
 SOURCE = "defillama"  # whose quotes make the record; others give a second opinion to the rules
@@ -46,6 +47,7 @@ class Pegs:
 
     def __init__(self) -> None:
         self.version = 0
+        self._quotes: dict[str, dict[str, StablecoinQuote]] = {}  # coin -> source -> its latest
         self._points: dict[str, deque[_Point]] = {}
         self._deepest: dict[str, float] = {}  # since the start; most coins never breach, and are passed over
         self._supply: OrderedDict[str, tuple[int, float]] = OrderedDict()  # coin -> (seen, market cap), oldest first
@@ -53,8 +55,14 @@ class Pegs:
         self._hours: deque[tuple[int, float]] = deque(maxlen=HOURS_KEPT)
 
     def observe(self, event: Event) -> None:
-        """Take the record source's quotes; everything else passes. A coin without a target counts in the sum alone."""
-        if not isinstance(event, StablecoinQuote) or event.venue != SOURCE:
+        """Take the record source's quotes, and the latest of the others; everything else passes.
+
+        A coin without a target counts in the sum alone.
+        """
+        if not isinstance(event, StablecoinQuote):
+            return
+        self._keep(event)
+        if event.venue != SOURCE:
             return
         self._count(event)
         if not event.target:
@@ -71,6 +79,14 @@ class Pegs:
         self._deepest[event.coin] = max(depth, self._deepest.get(event.coin, 0.0))
         self.version += 1
 
+    def quotes(self, coin: str) -> list[StablecoinQuote]:
+        """What each source said of it last."""
+        return list(self._quotes.get(coin, {}).values())
+
+    def latest(self) -> list[StablecoinQuote]:
+        """What each source said last, of all coins."""
+        return [quote for found in self._quotes.values() for quote in found.values()]
+
     def hourly_market_cap(self) -> list[tuple[int, float]]:
         """(start of the hour in ms, US dollars), oldest first; the last is the running hour."""
         return list(self._hours)
@@ -85,6 +101,16 @@ class Pegs:
             if breach.ended_ms is None or breach.ended_ms >= since_ms
         ]
         return sorted(found, key=lambda breach: breach.started_ms)
+
+    def _keep(self, event: StablecoinQuote) -> None:
+        found = self._quotes.get(event.coin)
+        if found is None:
+            if len(self._quotes) >= COINS_MAX:
+                return
+            found = self._quotes[event.coin] = {}
+        before = found.get(event.venue)
+        if len(found) < SOURCES_MAX if before is None else event.received_ms >= before.received_ms:
+            found[event.venue] = event
 
     def _count(self, event: StablecoinQuote) -> None:
         before = self._supply.get(event.coin)

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from daemon.server.api.naming import refuse_unknown
 from daemon.server.api.resource import Asked, Limit, Request, Resource, Scope, Severities, Told, Trouble
-from rules.alerts import Alert, Change, Severity
+from rules.alerts import Alert, Severity
 from rules.delivery import Acknowledgement
 from rules.kinds import say
 from storage.episodes import alert_of, query_alerts, query_changes
@@ -168,6 +169,8 @@ async def _alerts(house: "House", request: Request) -> AlertsAnswer:
         since_ms=asked.since_ms,
         limit=asked.limit,
     )
+    if not found:  # is there nothing, or nothing of that name?
+        await refuse_unknown(house, rule=asked.rule, kind=asked.kind)
     seen = await house.silences.acknowledgements([alert.episode_id for alert in found])
     now_ms = house.clock()
     return AlertsAnswer(alerts=[answer_of(alert, seen.get(alert.episode_id), now_ms) for alert in found])
@@ -186,10 +189,7 @@ async def _acknowledge(house: "House", request: Request) -> AcknowledgedAlertAns
     alert = await _found(house, request)
     seen, is_new = await house.silences.acknowledgement(alert.episode_id), False
     if alert.is_firing:
-        changes = await query_changes(house.database, episode_id=alert.episode_id)
-        worse_ms = max((one.at_ms for one in changes if one.change == Change.ESCALATED), default=0)
-        seen, is_new = await house.silences.acknowledge(alert.episode_id, request.who, worse_ms=worse_ms)
-        house.ear.bell.set()
+        seen, is_new = await house.chats.acknowledge(alert.episode_id, request.who)
     elif seen is None:
         raise Trouble(409, "over", "this alert is over, there is nothing to acknowledge", "id")
     return AcknowledgedAlertAnswer(alert=answer_of(alert, seen, house.clock()), is_new=is_new)

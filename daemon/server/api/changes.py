@@ -5,15 +5,12 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from msgspec.structs import replace
-
-from daemon.clock import Clock
 from daemon.server.api.alerts import ChangeAnswer, change_of
 from daemon.server.frames import text_frame
 from daemon.server.goodbye import Goodbye
 from daemon.server.line import Line
 from daemon.server.topics import Hub
-from rules.alerts import Alert, Change, Severity
+from rules.alerts import Alert, Severity
 from rules.delivery import Matchers
 from rules.kinds import say
 from storage.database import Database
@@ -27,14 +24,13 @@ MISSED_MAX = 10_000  # ids that somebody may have missed, and still read on
 _PAGE = 200
 _RETRY_S = 0.25
 _PACE_S = 0.02
-_FIRING = frozenset((Change.FIRED, Change.ESCALATED, Change.EASED))
 
 
 class PushedChange(ChangeAnswer):
     """One change, in words too."""
 
-    headline: str
-    """what the chats are told, without its severity"""
+    headline: str | None
+    """what the chats were told then, without its severity; missing if that was not kept"""
 
 
 class Listener:
@@ -53,11 +49,10 @@ class Listener:
 class Changes:
     """Let `run` read, and call `moved` whenever something was written down."""
 
-    def __init__(self, database: Database, hub: Hub, clock: Clock) -> None:
+    def __init__(self, database: Database, hub: Hub) -> None:
         self.hub = hub
         self.clients: Counter[str] = Counter()  # by path
         self._database = database
-        self._clock = clock
         self._listeners: dict[Listener, None] = {}
         self._moved = asyncio.Event()
         self._told_id = 0  # nobody who listens started later, or has been told of more
@@ -142,9 +137,8 @@ class Changes:
     async def _written(self, changes: Sequence[LoggedTransition]) -> Iterable[tuple[LoggedTransition, Alert, bytes]]:
         """Each change with its alert, and the frame that says it."""
         known = await alerts_of(self._database, {change.episode_id for change in changes}) if changes else {}
-        now_ms = self._clock()
         return [
-            (change, known[change.episode_id], _frame(change, known[change.episode_id], now_ms))
+            (change, known[change.episode_id], _frame(change, known[change.episode_id]))
             for change in changes
             if change.episode_id in known
         ]
@@ -155,24 +149,11 @@ def _end(found: Sequence[LoggedTransition], newest_id: int) -> int:
     return max(newest_id, found[-1].id) if found else newest_id
 
 
-def _frame(change: LoggedTransition, alert: Alert, now_ms: int) -> bytes:
-    told = PushedChange(**dict(change_of(change)), headline=say(_as_of(alert, change), now_ms).headline)
-    return text_frame(told.model_dump_json().encode())
-
-
-def _as_of(alert: Alert, change: LoggedTransition) -> Alert:
-    """The alert as it was right after this change, as far as the change says."""
-    if alert.sequence == change.sequence:
-        return alert
-    return replace(
-        alert,
-        severity=Severity(change.severity),
-        is_firing=change.change in _FIRING and not alert.is_momentary,
-        sequence=change.sequence,
-        at_ms=change.at_ms,
-        ended_ms=change.at_ms if change.change == Change.CLEARED else None,
-        value=alert.value if change.value is None else change.value,
-    )
+def _frame(change: LoggedTransition, alert: Alert) -> bytes:
+    """As it was then: what an alert says today is no news of that day."""
+    then = change.alert or (alert if alert.sequence == change.sequence else None)
+    headline = None if then is None else say(then, change.at_ms).headline
+    return text_frame(PushedChange(**dict(change_of(change)), headline=headline).model_dump_json().encode())
 
 
 async def _has_read(line: Line) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from pydantic import Field
 
+from daemon.config.mistakes import nearest, quote
+from daemon.server.api.naming import refuse_unknown
 from daemon.server.api.resource import Asked, Limit, Request, Resource, Told, Trouble
 from rules.events import EVENTS
 from storage.log import query_events
@@ -23,7 +25,7 @@ class EventsAsked(Asked):
     venue: str | None = None
     """only of this venue"""
     symbol: str | None = None
-    """only of this instrument, coin or feed"""
+    """only of this instrument, coin or feed; a coin means its instruments, too"""
     since_ms: int | None = Field(default=None, ge=0)
     """only those received since then"""
     after_id: int | None = Field(default=None, ge=0)
@@ -49,16 +51,24 @@ class EventsAnswer(Told):
 async def _events(house: "House", request: Request) -> EventsAnswer:
     asked: EventsAsked = request.query
     if asked.type not in _PUBLIC:  # a trader's own account is nobody else's, whoever asks
-        raise Trouble(400, "unknown_value", f"there is no event type '{asked.type[:60]}'; {', '.join(_PUBLIC)}", "type")
+        what = f"there is no event type '{quote(asked.type)}'; {nearest(asked.type, _PUBLIC)}"
+        raise Trouble(400, "unknown_value", what, "type")
+    symbol, venue = asked.symbol, asked.venue
+    if symbol is not None and "." not in symbol:  # a feed is written in small letters
+        symbol = symbol.upper()
+    if venue is not None:
+        venue = venue.lower()
     found = await query_events(
         house.database,
         type=asked.type,
-        venue=asked.venue,
-        symbol=asked.symbol,
+        venue=venue,
+        symbol=symbol,
         since_ms=asked.since_ms,
         after_id=asked.after_id,
         limit=asked.limit,
     )
+    if not found:  # is there nothing, or nothing of that name?
+        await refuse_unknown(house, symbol=symbol, venue=venue)
     return EventsAnswer(events=[EventAnswer(id=row.id, event=msgspec.json.decode(row.payload)) for row in found])
 
 

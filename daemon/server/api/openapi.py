@@ -17,6 +17,7 @@ _REFUSED = {
     401: "no key, or one that is not good; see docs/access.md",
     403: "the key is only good for reading, or was revoked",
     404: "there is no such thing",
+    405: "this path is asked with another method; Allow names it",
     409: "it is over already, or there are too many",
     413: "the body is too large",
     415: "the body is not said to be JSON: Content-Type: application/json",

@@ -1,6 +1,7 @@
 """Serves the resources: who may, what was asked, what went wrong; and the OpenAPI document that says the same."""
 
 import logging
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
+from daemon.config.mistakes import quote
 from daemon.config.model import ServerConfig, is_loopback
 from daemon.server.access import PASS, share
 from daemon.server.api import openapi
@@ -27,10 +29,13 @@ _METHODS = "GET, POST, DELETE"
 
 def routes(house: "House", config: ServerConfig, resources: tuple[Resource, ...]) -> list[web.RouteDef]:
     """One route for each resource, and the document."""
-    document = msgspec.json.encode(openapi.document(resources, version("tocsin")))
+
+    @cache  # made when somebody asks: a start need not wait for it
+    def document() -> bytes:
+        return msgspec.json.encode(openapi.document(resources, version("tocsin")))
 
     async def described(request: web.Request) -> web.Response:
-        return web.Response(body=document, content_type="application/json")
+        return web.Response(body=document(), content_type="application/json")
 
     paths = sorted({resource.path for resource in resources})
     return [
@@ -58,6 +63,26 @@ def _serving(house: "House", resource: Resource) -> Handler:
         return _json(answer, 200)
 
     return serve
+
+
+@web.middleware
+async def explained(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Below /api/ what is not there, or not by this method, is answered as every other refusal."""
+    try:
+        return await handler(request)
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as exc:
+        if not request.path.startswith("/api/"):
+            raise
+        where = quote(request.path)
+        if not isinstance(exc, web.HTTPMethodNotAllowed):
+            return _refused(
+                Trouble(404, "not_found", f"there is nothing at {where}; {openapi.PATH} lists what there is")
+            )
+        allowed = sorted(exc.allowed_methods - {"OPTIONS", "HEAD"})
+        what = f"{where} is asked with {' or '.join(allowed)}, not with {quote(exc.method)}"
+        response = _refused(Trouble(405, "wrong_method", what))
+        response.headers["Allow"] = ", ".join(allowed)
+        return response
 
 
 def guarded(config: ServerConfig, handler: Handler) -> Handler:

@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, StringConstraints, field_validator
 
-from daemon.config.mistakes import nearest, quote
+from daemon.server.api.naming import doubts_of
 from daemon.server.api.resource import Asked, Limit, Request, Resource, Scope, Severities, Told, Trouble
 from rules.alerts import Severity
 from rules.delivery import Matchers, Silence
-from rules.kinds import KINDS
 from rules.units import duration_ms
 from storage.episodes import alert_of, alerts_of
 
@@ -109,6 +108,8 @@ class OneSilenceAnswer(Told):
     """One silence as it is now."""
 
     silence: SilenceAnswer
+    doubts: list[str] = Field(default=[])
+    """what may be wrong with its names, in sentences: a coin that was not heard of lately"""
 
 
 def _answer(silence: Silence, now_ms: int) -> SilenceAnswer:
@@ -134,10 +135,11 @@ def _answer(silence: Silence, now_ms: int) -> SilenceAnswer:
 
 
 async def _public(house: "House", silences: list[Silence]) -> list[Silence]:
-    """Without those about one trader's own alerts, whose ids say too much."""
+    """Without those about one trader's own alerts, whose ids, rules and symbols say too much."""
     about = {one.episode_id for one in silences if one.episode_id is not None}
     known = await alerts_of(house.database, about) if about else {}
-    return [one for one in silences if one.episode_id is None or one.episode_id in known]
+    shown = [one for one in silences if not house.post.policy.is_private(one.matchers)]
+    return [one for one in shown if one.episode_id is None or one.episode_id in known]
 
 
 async def _list(house: "House", request: Request) -> SilencesAnswer:
@@ -154,7 +156,8 @@ async def _add(house: "House", request: Request) -> OneSilenceAnswer:
     asked: SilenceAsked = request.body
     now_ms = house.clock()
     matchers, until_ms = asked.matchers(), _end(asked, now_ms)
-    _check(asked, matchers, until_ms, house)
+    _check(asked, matchers, until_ms)
+    doubtful = await doubts_of(house, matchers)
     if asked.alert is not None:
         alert = await alert_of(house.database, asked.alert)
         if alert is None:
@@ -171,7 +174,7 @@ async def _add(house: "House", request: Request) -> OneSilenceAnswer:
         until_ms=until_ms,
     )
     house.ear.bell.set()
-    return OneSilenceAnswer(silence=_answer(silence, now_ms))
+    return OneSilenceAnswer(silence=_answer(silence, now_ms), doubts=doubtful)
 
 
 def _end(asked: SilenceAsked, now_ms: int) -> int | None:
@@ -182,8 +185,8 @@ def _end(asked: SilenceAsked, now_ms: int) -> int | None:
     return asked.until_ms if asked.duration is None else now_ms + duration_ms(asked.duration)
 
 
-def _check(asked: SilenceAsked, matchers: Matchers, until_ms: int | None, house: "House") -> None:
-    """What is misspelt would silence nothing, and what is left out everything: neither happens by accident."""
+def _check(asked: SilenceAsked, matchers: Matchers, until_ms: int | None) -> None:
+    """What is left out would silence everything: that does not happen by accident."""
     is_anything = matchers == Matchers()
     if asked.alert is not None and (not is_anything or asked.everything):
         raise Trouble(400, "invalid", "alert names one alert; leave the others out", "alert")
@@ -194,11 +197,6 @@ def _check(asked: SilenceAsked, matchers: Matchers, until_ms: int | None, house:
         raise Trouble(400, "invalid", "everything is everything; leave it out, or the others", "everything")
     if asked.alert is None and until_ms is None:
         raise Trouble(400, "missing", 'say how long: "duration": "4h"', "duration")
-    for name, given, known in (("rule", asked.rule, house.rules), ("kind", asked.kind, KINDS)):
-        for one in given:
-            if one not in known:
-                what = f"there is no {name} '{quote(one)}'; {nearest(one, known)}".rstrip("; ")
-                raise Trouble(400, "unknown_value", what, name)
 
 
 async def _stop(house: "House", request: Request) -> OneSilenceAnswer:

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import web
 from pydantic import Field
 
 from daemon.server.api.changes import MISSED_MAX, Changes, Listener
+from daemon.server.api.naming import refuse_unknown
 from daemon.server.api.resource import Asked, Severities, Trouble
 from daemon.server.api.serve import query_of
 from daemon.server.dialects.conversation import converse
@@ -19,6 +20,9 @@ from daemon.server.line import Line
 from rules.alerts import Severity
 from rules.delivery import Matchers
 from storage.trouble import StorageTrouble
+
+if TYPE_CHECKING:
+    from daemon.house import House
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +52,13 @@ class WatchAsked(Asked):
         )
 
 
-def watching(changes: Changes) -> Callable[[web.Request], Any]:
+def watching(house: "House") -> Callable[[web.Request], Any]:
     """The handler of PATH."""
+    assert house.changes is not None, "opened before anybody can listen"
+    changes = house.changes
 
     async def watch(request: web.Request) -> web.StreamResponse:
-        return await converse(request, changes, lambda line: _Talk(changes, request, line))
+        return await converse(request, changes, lambda line: _Talk(house, changes, request, line))
 
     return watch
 
@@ -60,8 +66,8 @@ def watching(changes: Changes) -> Callable[[web.Request], Any]:
 class _Talk:
     """One client: a hello with the newest id, what it missed, and whatever happens."""
 
-    def __init__(self, changes: Changes, request: web.Request, line: Line) -> None:
-        self._changes, self._request, self._line = changes, request, line
+    def __init__(self, house: "House", changes: Changes, request: web.Request, line: Line) -> None:
+        self._house, self._changes, self._request, self._line = house, changes, request, line
         self._listener: Listener | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -91,6 +97,7 @@ class _Talk:
 
     async def _read(self, asked: WatchAsked) -> None:
         try:
+            await refuse_unknown(self._house, rule=asked.rule, kind=asked.kind, symbol=asked.symbol)
             newest = await self._changes.newest_id()
             after = newest if asked.after is None else asked.after
             _check(after, newest)
