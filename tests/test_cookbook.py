@@ -10,7 +10,7 @@ from daemon.config.mistakes import ConfigError
 from daemon.config.model import Config
 from daemon.trial.rehearsal import rehearse
 from rules.kinds import KINDS
-from tests.test_docs import ROOT, blocks, stand_in
+from tests.pages import ROOT, blocks, stand_in
 
 RECIPES = blocks(ROOT / "docs/cookbook.md", "yaml")
 EACH = pytest.mark.parametrize("recipe", RECIPES, ids=range(1, len(RECIPES) + 1))

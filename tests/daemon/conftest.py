@@ -1,4 +1,4 @@
-"""An open SQLite file for tests of the daemon, and a clock that they move."""
+"""For tests of the daemon: a SQLite file and a clock that they move, and for whole houses a venue, chats and a home."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +8,10 @@ import pytest
 from storage.database import Database
 from storage.journal import Journal
 from storage.outbox import Outbox
+from tests.chats import Slack, Telegram
 from tests.daemon.lanes import Clock
+from tests.daemon.town import Home, Venue, at_phone
+from tests.databases import with_tables
 from tests.storage.episodes import NOW
 
 
@@ -20,8 +23,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the database is."""
-    return tmp_path / "tocsin.db"
+    """Where the database is, with its tables."""
+    return with_tables(tmp_path / "tocsin.db")
 
 
 @pytest.fixture
@@ -46,3 +49,30 @@ def outbox(database: Database) -> Outbox:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock is waited for a moment only."""
     monkeypatch.setitem(Database.open.__func__.__kwdefaults__, "patience_s", 0.05)  # type: ignore[attr-defined] # of a classmethod
+
+
+@pytest.fixture
+async def venue() -> AsyncIterator[Venue]:
+    """Where a USDT costs a dollar, until a test says otherwise."""
+    async with Venue(USDT=1.0) as venue:
+        yield venue
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Telegram]:
+    """A chat whose messages can be changed."""
+    async with Telegram() as phone:
+        yield phone
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Slack]:
+    """A second chat."""
+    async with Slack() as desk:
+        yield desk
+
+
+@pytest.fixture
+def home(tmp_path: Path, venue: Venue, phone: Telegram) -> Home:
+    """That hears the venue and tells the phone."""
+    return Home(tmp_path, venue, sinks={"phone": at_phone(phone)})

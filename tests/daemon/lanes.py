@@ -8,9 +8,12 @@ from pathlib import Path
 
 import aiohttp
 
-from daemon.dispatch import Dispatch, LaneConfig
+from daemon.courier import Dress, LaneConfig
+from daemon.dispatch import Dispatch
+from daemon.late import Paint
 from rules.alerts import Severity
 from rules.delivery import SinkPolicy
+from rules.delivery.policy import Grouping
 from sinks.post import Patience
 from sinks.registry import Options, PacedSink, build
 from storage.listing import Entry
@@ -78,14 +81,21 @@ async def dispatching(
     edit: bool = True,
     repeats: frozenset[Severity] = frozenset({Severity.CRITICAL}),
     label: str | None = None,
+    paint: Paint | None = None,
+    dress: Dress | None = None,
 ) -> AsyncIterator[Dispatch]:
-    """Lanes at work from here on; at the end they are stopped and waited for."""
+    """Lanes at work from here on; at the end they are stopped and waited for.
+
+    They tell one by one, however late: the clock leaps here.
+    """
     lanes = {
         name: LaneConfig(
             sink=sink,
             address_hash=name,
-            policy=SinkPolicy(name=name, can_edit=edit and sink.can_edit),
+            policy=SinkPolicy(name=name, can_edit=edit and sink.can_edit, group=Grouping(backlog_ms=0)),
             repeats=repeats,
+            paint=paint,
+            dress=dress,
         )
         for name, sink in sinks.items()
     }

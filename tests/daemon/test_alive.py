@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from daemon.alive import Alive, Vitals, vitals
 from daemon.config.delivery import AliveConfig
-from daemon.dispatch import LaneStatus
+from daemon.ledger import LaneStatus
 from daemon.sources.base import FeedStatus
 from rules.delivery.hours import next_ms
 from sinks.post import open_session

@@ -1,16 +1,21 @@
 """The process as people end it: by signals."""
 
 import asyncio
+import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from daemon.app import FAILED, FINE
+import pytest
+
+from daemon.app import FAILED, FINE, announce, heed_signals
+from storage.database import Database
 from tests.chats import Slow, Telegram
-from tests.daemon.town import Home, Venue
+from tests.daemon.lanes import locked, until
+from tests.daemon.town import Home, Venue, at_phone, cheap
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +37,7 @@ async def test_the_first_signal_waits_for_what_is_on_its_way(tmp_path: Path) -> 
     """And says so, and that a second one would not."""
     async with Venue(USDT=0.97) as venue, Telegram() as phone:
         phone.moods.append(Slow())
-        home = Home(tmp_path, venue, sinks={"phone": {"url": phone.address(), "api_url": phone.url}})
+        home = Home(tmp_path, venue, sinks={"phone": at_phone(phone)})
         async with running(home) as process:
             await phone.wait_for(lambda chat: len(chat.requests) == 1)
             process.send_signal(signal.SIGTERM)
@@ -53,7 +58,7 @@ async def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     """Without a traceback, and not with the code of success."""
     async with Venue(USDT=0.97) as venue, Telegram() as phone:
         phone.always = Slow()
-        home = Home(tmp_path, venue, sinks={"phone": {"url": phone.address(), "api_url": phone.url}})
+        home = Home(tmp_path, venue, sinks={"phone": at_phone(phone)})
         async with running(home) as process:
             await phone.wait_for(lambda chat: len(chat.requests) == 1)
             process.send_signal(signal.SIGINT)
@@ -62,8 +67,93 @@ async def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
                 while not (await process.stdout.readline()).startswith(b"stopping: "):
                     pass
             process.send_signal(signal.SIGINT)
-            _, err = await asyncio.wait_for(process.communicate(), 5)
+            _, err = await asyncio.wait_for(process.communicate(), 15)
 
     assert FAILED == process.returncode
     assert b"tocsin stopped at once" in err
     assert b"Traceback" not in err
+
+
+async def test_a_signal_during_the_start_is_heeded(tmp_path: Path) -> None:
+    """Somebody has locked the database; whoever does not want to wait need not."""
+    home = Home(tmp_path, None)
+    await (await Database.open(str(home.database))).close()  # a first start
+    guard = home.database.with_name(f"{home.database.name}.lock")
+    guard.unlink()
+    async with locked(home.database), running(home) as process:
+        await until(lambda: guard.exists() and guard.read_text() != "")
+        process.send_signal(signal.SIGTERM)
+        out, err = await asyncio.wait_for(process.communicate(), 4)
+
+    assert FINE == process.returncode
+    assert out.endswith(b"\ntocsin stopped before it had begun\n")
+    assert b"" == err
+
+
+@pytest.mark.parametrize("signals", [1, 2], ids=["one signal", "two signals"])
+@pytest.mark.parametrize("halted", ["out", "err", "both"])
+async def test_it_ends_by_itself_though_its_terminal_is_halted(tmp_path: Path, halted: str, signals: int) -> None:
+    """Ctrl-S, or a pipe that nobody reads: it goes on, reads its files again, and ends within its time."""
+    reader, writer = full_pipe()
+    out = writer if halted != "err" else DEVNULL
+    err = writer if halted != "out" else DEVNULL
+    async with Venue(USDT=1.0) as venue, Telegram() as phone:
+        home = Home(tmp_path, venue, sinks={"phone": at_phone(phone)})
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "daemon", "run", "-c", str(home.file), cwd=ROOT, stdout=out, stderr=err
+        )
+        try:
+            await until(lambda: venue.asked > 0)
+            home.write(rules=[cheap("another", below=0.98)])
+            venue.prices["USDT"] = 0.97
+            await phone.wait_for(lambda chat: any("another" in text for text in chat.texts))
+            if signals == 2:
+                phone.always = Slow()
+                requests = len(phone.requests)
+                venue.prices["USDT"] = 1.0
+                await phone.wait_for(lambda chat: len(chat.requests) > requests)
+            for _ in range(signals):
+                process.send_signal(signal.SIGTERM)
+                await asyncio.sleep(0.2)  # two of a kind that come at once are one
+            code = await asyncio.wait_for(process.wait(), 9)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            os.close(reader)
+            os.close(writer)
+
+    assert (FINE if signals == 1 else FAILED) == code
+
+
+def full_pipe() -> tuple[int, int]:
+    """A pipe into which nothing fits any more, and who writes waits."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x")
+    os.set_blocking(writer, True)
+    return reader, writer
+
+
+async def test_a_signal_is_heeded_though_nobody_reads_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tocsin run | head`: the reader is gone, and the house can be stopped all the same."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    with suppress(BrokenPipeError), os.fdopen(writer, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        heed_signals(stop, announce)
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            async with asyncio.timeout(5):
+                await stop.wait()
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+            loop.remove_signal_handler(signal.SIGINT)
+
+    assert stop.is_set()

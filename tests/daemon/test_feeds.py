@@ -1,8 +1,10 @@
 """Feeds follow the wishes while they run, and are built anew only when they are set differently."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from pydantic import BaseModel
@@ -12,6 +14,7 @@ from daemon.feeds import UNHEARD, Feeds
 from daemon.sources.configs import CONFIGS
 from daemon.sources.registry import KEY_FREE
 from daemon.sources.timetable import Timetable
+from daemon.supervisor import Supervisor
 from daemon.upstream.http import Http
 from daemon.wire import binance_rest as wire
 from daemon.wishes import Wish
@@ -135,6 +138,33 @@ async def test_a_feed_that_nobody_listens_to_any_more_is_not_down_for_ever() -> 
         await feeds.use(NOTHING, defillama(venue))
 
     assert [(FEED, "up", UNHEARD)] == [(one.feed, one.state, one.reason) for one in told if isinstance(one, FeedHealth)]
+
+
+@pytest.mark.parametrize("how", ["a person saves a file", "something else is wanted"])
+async def test_a_feed_that_was_refused_is_tried_again_without_a_restart(
+    how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A key is enabled an hour later, a firewall forgets us; until then the feed is down, and says why."""
+    monkeypatch.setattr("daemon.feeds.Supervisor", partial(Supervisor, nudged_s=0.0))
+    told: list[Event] = []
+    async with Venue(USDT=1.0, DAI=1.0) as venue, feeds_to(told) as feeds:
+        venue.refuses = True
+        await feeds.use(ALL, defillama(venue))
+        (status,) = feeds.statuses
+        await until(lambda: status.state == "down")
+        assert "refused us (401)" in (status.last_error or "")
+        assert ["down"] == [event.state for event in told if isinstance(event, FeedHealth)]
+        venue.refuses = False
+        await feeds.use(ALL, defillama(venue))
+        assert 1 == venue.asked  # nothing has changed, so nobody is asked
+        if how == "a person saves a file":
+            feeds.try_again()
+        else:
+            await feeds.use(SOME, defillama(venue))
+        await until(lambda: status.state == "up")
+
+    assert ["down", "up"] == [event.state for event in told if isinstance(event, FeedHealth)]
+    assert 1 == sum(record.levelno >= logging.ERROR for record in caplog.records)
 
 
 async def test_a_bug_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:

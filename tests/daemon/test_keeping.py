@@ -40,6 +40,16 @@ def test_facts_are_always_kept(told: list[tuple[Event, int]]) -> None:
     assert [True] * len(told) == [keeping.keeps(event, at_ms) for event, at_ms in told]
 
 
+def test_the_first_word_of_a_coin_that_is_back_at_its_peg_is_kept() -> None:
+    """Without it a replay would not know when that was; what follows is a sample again."""
+    keeping = Keeping(MINUTE_MS)
+    prices = [1.0, 0.97, 0.98, 1.0, 1.0, 0.97, 1.0]
+
+    kept = [keeping.keeps(quote(price), at_ms) for at_ms, price in enumerate(prices)]
+
+    assert [True, True, True, True, False, True, True] == kept
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 20_000), min_size=1))
 def test_levels_are_kept_once_in_a_while(gaps_ms: list[int]) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,46 @@ def test_libraries_that_tell_of_every_step_are_quiet() -> None:
     logging.getLogger("apprise").error("Loaded JSON URL: json://user:token@host")
 
     assert "" == stream.getvalue()
+
+
+def test_a_driver_that_is_cut_off_while_it_connects_is_no_news() -> None:
+    """Nobody waits for that future, and asyncio says so; it says the same of our bugs, and those are shown."""
+    stream = io.StringIO()
+    logs.set_up(stream=stream)
+    for trouble in (ConnectionError("unexpected connection_lost() call"), ValueError("a bug")):
+        logging.getLogger("asyncio").error("Future exception was never retrieved", exc_info=trouble)
+
+    (line,) = stream.getvalue().splitlines()
+    assert "ValueError: a bug" in json.loads(line)["exception"]
+
+
+def test_a_halted_terminal_halts_nobody() -> None:
+    """Nobody reads the pipe: the lines wait, then some are lost and counted, and all the others are there in order."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", encoding="utf-8") as pipe, os.fdopen(reader, encoding="utf-8") as ours:
+        logs.set_up(stream=pipe)
+        with logs.aside(waiting_max=100):
+            for number in range(1_000):  # far more than a pipe and the queue hold
+                logging.getLogger("daemon").info("a line", extra={"number": number, "ballast": "x" * 1_000})
+            said = [json.loads(ours.readline())]
+            while "lines" not in said[-1]:
+                said.append(json.loads(ours.readline()))
+
+    kept = [line["number"] for line in said[:-1]]
+    assert "lines of the log were lost, because nobody took them" == said[-1]["event"]
+    assert 1_000 == len(kept) + said[-1]["lines"]
+    assert sorted(kept) == kept
+
+
+def test_what_waits_is_written_at_the_end() -> None:
+    """An orderly end loses no line."""
+    stream = io.StringIO()
+    logs.set_up(stream=stream)
+    with logs.aside():
+        for number in range(50):
+            logging.getLogger("daemon").info("a line", extra={"number": number})
+
+    assert list(range(50)) == [json.loads(line)["number"] for line in stream.getvalue().splitlines()]
 
 
 @pytest.mark.parametrize("is_terminal", [False, True], ids=["json", "terminal"])

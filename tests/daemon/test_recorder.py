@@ -345,3 +345,14 @@ async def test_changes_between_events_are_written_like_events(
     ]
     assert [] == await load_states(database)
     assert 2 == len((await rows(outbox))["desk"])
+
+
+async def test_a_clock_that_is_set_back_holds_no_message_back(journal: Seen, clock: Clock, outbox: Outbox) -> None:
+    """The engine's time stays where it was until the clock has caught up, and messages leave by the clock."""
+    recorder = recorder_for(journal, clock, HOT, recipients=[sink("desk")])
+    await record(recorder, [rate(0.01)])
+    clock.now_ms -= 3_600_000
+    await record(recorder, [rate(0.06, clock())])
+
+    assert await outbox.claim("desk", clock()) is None
+    assert await outbox.claim("desk", clock() + 2_000) is not None

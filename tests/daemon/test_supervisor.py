@@ -108,16 +108,74 @@ async def test_the_log_speaks_once_when_it_breaks_and_once_when_it_is_back(caplo
     assert getattr(caplog.records[1], "stumbles", None) == 5
 
 
-async def test_what_never_works_is_given_up_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    """The others go on."""
+async def test_what_is_refused_is_tried_again_rarely_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A key may be enabled an hour later; until then nobody is hammered, and the others go on."""
+    waits, others = Waits(), Waits()
+    refusals = [Refused("the key is wrong")] * 6
+
+    await Supervisor(uniform=longest, sleep=waits).keep(Script(*refusals, lambda script: script.on_well()))
+    await Supervisor(uniform=longest, sleep=others).keep(Script(Transient("no route"), None))
+
+    assert [300, 600, 1200, 2400, 3600, 3600] == [sum(pair) for pair in zip(*[iter(waits.seconds)] * 2, strict=True)]
+    assert [1] == others.seconds
+    assert [vars(r)["error"] for r in caplog.records if r.levelno == logging.ERROR] == ["the key is wrong"]
+
+
+async def test_the_waits_of_those_who_were_refused_differ() -> None:
+    """Or several feeds of one key would knock together for ever."""
     waits = Waits()
 
-    await Supervisor(uniform=longest, sleep=waits).run(
-        [Script(Refused("the key is wrong")), Script(Transient("no route"), None)]
-    )
+    await Supervisor(uniform=lambda low, _: low, sleep=waits).keep(Script(Refused("no"), Refused("no"), None))
 
-    assert waits.seconds == [1]
-    assert [vars(r)["error"] for r in caplog.records if r.levelno == logging.ERROR] == ["the key is wrong"]
+    assert 150 + 300 == sum(waits.seconds)
+
+
+@pytest.mark.parametrize("nudged_after_s", [0.0, 59.0, 61.0, 290.0])
+async def test_a_nudge_brings_the_next_try_forward_but_not_below_a_minute(nudged_after_s: float) -> None:
+    """A person has saved a file, or other things are wanted; both may happen every second."""
+    clock = Passing()
+    keeper = Supervisor(uniform=longest, sleep=clock.sleep)
+    tried_s: list[float] = []
+
+    def note(script: Script) -> None:
+        tried_s.append(clock.now_s)
+
+    keeping = asyncio.create_task(keeper.keep(Script(Refused("not enabled yet"), note)))
+    await clock.passes(nudged_after_s)
+    keeper.nudge()
+    await clock.passes(300.0 - nudged_after_s)
+    await keeping
+
+    assert [max(60.0, nudged_after_s)] == tried_s
+
+
+class Passing:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self._sleepers: list[tuple[float, asyncio.Event]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        over = asyncio.Event()
+        self._sleepers.append((self.now_s + seconds, over))
+        await over.wait()
+
+    async def passes(self, seconds: float) -> None:
+        """Wake everybody whose time comes, one after the other."""
+        end_s = self.now_s + seconds
+        await self._settle()
+        while due := [sleeper for sleeper in self._sleepers if sleeper[0] <= end_s]:
+            first = min(due, key=lambda sleeper: sleeper[0])
+            self._sleepers.remove(first)
+            self.now_s = max(self.now_s, first[0])
+            first[1].set()
+            await self._settle()
+        self.now_s = end_s
+
+    async def _settle(self) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
 
 
 async def test_our_bug_stops_the_house() -> None:

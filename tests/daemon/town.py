@@ -16,18 +16,21 @@ from daemon.wire import defillama as wire
 from rules.events import StablecoinQuote
 from sinks.post import Patience
 from sinks.registry import Options
+from tests.chats import Slack, Telegram
 from tests.daemon.lanes import until
+from tests.databases import with_tables
 
 QUICK = Options(patience=Patience(connect_s=2.0, answer_s=2.0))
 FEED = "defillama.stablecoins"
 
 
 class Venue:
-    """Answers as DefiLlama does; `prices` may be changed at any time, and `is_down` makes it fail."""
+    """Answers as DefiLlama does; `prices` may be changed at any time. `is_down` makes it fail, `refuses` turn us away."""
 
     def __init__(self, **prices: float) -> None:
         self.prices = prices
         self.is_down = False
+        self.refuses = False
         self.asked = 0
         self.url = ""
         self._runner: web.AppRunner | None = None
@@ -49,6 +52,8 @@ class Venue:
         self.asked += 1
         if self.is_down:
             return web.Response(status=500)
+        if self.refuses:
+            return web.Response(status=401)
         quotes = [
             StablecoinQuote(
                 venue=wire.VENUE, coin=coin, price=price, target=1.0, market_cap_usd=5e8, at_ms=0, received_ms=0
@@ -80,12 +85,22 @@ def cheap(rule_id: str = "cheap", *, below: float = 0.99, **more: Any) -> dict[s
     }
 
 
+def at_phone(phone: Telegram, **more: object) -> dict[str, object]:
+    """A sink that tells this phone, at once, and in words alone: a picture goes along or comes later, as time allows."""
+    return {"url": phone.address(), "api_url": phone.url, "group": {"wait": "0s"}, "picture": False, **more}
+
+
+def at_desk(desk: Slack, **more: object) -> dict[str, object]:
+    """A sink that tells this desk, at once, and in words alone."""
+    return {"url": desk.hook_address, "api_url": desk.url, "group": {"wait": "0s"}, "picture": False, **more}
+
+
 class Home:
     """A folder with a configuration file and a database."""
 
     def __init__(self, folder: Path, venue: Venue | None, **sections: Any) -> None:
         self.file = folder / "tocsin.yaml"
-        self.database = folder / "tocsin.db"
+        self.database = with_tables(folder / "tocsin.db")
         self.said: list[str] = []
         self.clock = ShiftedClock()
         self.sections: dict[str, Any] = {

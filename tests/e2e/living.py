@@ -39,11 +39,11 @@ class Chats:
         return {"telegram": self.telegram, "hook": self.hook, "bot": self.bot, "json": self.json}
 
     def sinks(self) -> dict[str, dict[str, Any]]:
-        """The `sinks:` section that reaches them."""
+        """The `sinks:` section that reaches them, with words only: one request a message."""
         return {
-            "telegram": {"url": self.telegram.address("4711"), "api_url": self.telegram.url},
+            "telegram": {"url": self.telegram.address("4711"), "api_url": self.telegram.url, "picture": False},
             "hook": {"url": self.hook.hook_address, "api_url": self.hook.url},
-            "bot": {"url": self.bot.bot_address, "api_url": self.bot.api_url},
+            "bot": {"url": self.bot.bot_address, "api_url": self.bot.api_url, "picture": False},
             "json": {"url": self.json.address},
         }
 

@@ -53,6 +53,7 @@ async def test_run_tells_every_chat_and_stops_when_asked(tmp_path: Path) -> None
     async with Box(quiet()) as box, Chats() as chats:
         files = written(tmp_path, rules=[WHALE], sources=addresses(box, "okx"), sinks=chats.sinks())
         async with tocsin("run", *configured(files)) as daemon:
+            await daemon.url()
             await box.subscriptions("okx").until("liquidation-orders:SWAP")
             await box.say("okx", [closed("okx", 25.0, at_ms=wall_ms())])
             await chats.requests(1)
@@ -87,6 +88,7 @@ async def test_saving_the_file_changes_what_fires(tmp_path: Path) -> None:
             await box.say("binance", [closed("binance", quantity, at_ms=wall_ms())])
 
         async with tocsin("run", *configured(files)) as daemon:
+            await daemon.url()
             await box.subscriptions("binance").until("!forceOrder@arr")
             await order(20)
             await chats.json.wait_for(lambda chat: len(chat.texts) == 1)

@@ -1,4 +1,4 @@
-"""The engine: events and time in, transitions out, whatever the order of ticks, restarts and reloads."""
+"""The engine: events and time in, transitions out, whatever the order of ticks."""
 
 from typing import Any
 
@@ -7,80 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.alerts import AlertState, Change, Phase, Reason, Severity, Transition
-from rules.compiled import Rule
+from rules.alerts import Change, Phase, Transition
 from rules.engine import Engine
-from tests.rules.market import BTC, NOON, H, M, S, feed, funding, hot, interest, mark, order, quote, rule, said, told
+from tests.rules.engines import LEVELS, House, check_episodes
+from tests.rules.market import BTC, NOON, H, S, feed, funding, hot, interest, mark, order, quote, rule, said, told
 
 STEPS_S = st.integers(0, 400)
 RATES = st.sampled_from([0.0, 0.0002, 0.0004, 0.0006, 0.0008, 0.0011, 0.002])
-LEVELS = {"levels": {"warning": "0.05%", "critical": "0.1%"}}
-
-
-class House:
-    """An engine with a database that holds its states, and a clock."""
-
-    def __init__(self, rules: list[Rule]) -> None:
-        self.rules = rules
-        self.engine = Engine(rules)
-        self.stored: dict[str, bytes] = {}
-        self.now_ms = NOON
-        self.out: list[Transition] = []
-
-    def wait(self, ms: int) -> None:
-        self.now_ms += ms
-
-    def hear(self, event: Any) -> None:
-        self._keep(self.engine.observe(event, self.now_ms))
-
-    def tick(self) -> None:
-        self._keep(self.engine.tick(self.now_ms))
-
-    def restart(self, off_ms: int) -> None:
-        alive_ms = self.now_ms
-        self.now_ms += off_ms
-        self.engine = Engine(self.rules)
-        states = [msgspec.json.decode(raw, type=AlertState) for raw in self.stored.values()]
-        self._keep(self.engine.restore(states, self.now_ms, alive_ms=alive_ms))
-
-    def reload(self, rules: list[Rule]) -> None:
-        self.rules = rules
-        self._keep(self.engine.swap(rules, self.now_ms))
-
-    def _keep(self, transitions: list[Transition]) -> None:
-        self.out += transitions
-        states, forgotten = self.engine.take_changed()
-        for name in forgotten:
-            self.stored.pop(name, None)
-        self.stored |= {state.fingerprint: msgspec.json.encode(state) for state in states}
-
-
-def check_episodes(out: list[Transition]) -> None:
-    """FIRED and CLEARED take turns for every key; inside an episode the numbers are 0, 1, 2, ...; names are unique."""
-    running: dict[str, Transition] = {}
-    finished: set[str] = set()
-    for transition in out:
-        alert = transition.alert
-        key = f"{alert.rule_id} {sorted(alert.key.items())}"
-        before = running.get(key)
-        if before is None:
-            assert transition.change in (Change.FIRED, Change.PENDING), transition
-            assert alert.episode_id not in finished
-            assert alert.sequence == 0
-        else:
-            was_pending = before.change is Change.PENDING
-            after = (Change.FIRED, Change.LAPSED) if was_pending else (Change.ESCALATED, Change.EASED, Change.CLEARED)
-            assert transition.change in after, (before, transition)
-            assert before.alert.episode_id == alert.episode_id
-            assert before.alert.sequence + 1 == alert.sequence
-            assert before.alert.at_ms <= alert.at_ms
-        if transition.change in (Change.CLEARED, Change.LAPSED):
-            running.pop(key)
-            finished.add(alert.episode_id)
-        else:
-            running[key] = transition
-
-
 ACTIONS = st.one_of(
     st.tuples(st.just("rate"), RATES, STEPS_S),
     st.tuples(st.just("other"), RATES, STEPS_S),
@@ -276,20 +209,6 @@ def test_time_moves_on_for_every_window(when: str) -> None:
             following_ms = later_ms
 
 
-def test_a_reload_of_where_cannot_make_the_engine_spin() -> None:
-    """The event that a rule last looked at may not meet its new condition; its windows must empty all the same."""
-    fields = {"type": "expression", "on": "mark_price", "when": "avg(index_price, 5s) > 1 or count(10s) > 0"}
-    engine = Engine([rule(**fields)])
-    engine.observe(mark(1, NOON, index_price=2.0), NOON)
-    engine.swap([rule(**fields, where="price > 5")], NOON + 1)
-    engine.observe(mark(6, NOON + 2), NOON + 2)
-    engine.observe(mark(6, NOON + 3), NOON + 3)
-
-    engine.tick(NOON + H)
-
-    assert engine.next_ms() is None
-
-
 def test_a_rule_is_asked_only_about_its_instruments() -> None:
     engine = Engine([hot(symbols=["BTC", "1000PEPE"], venues=["okx"])])
     for venue in ("okx", "binance"):
@@ -299,14 +218,6 @@ def test_a_rule_is_asked_only_about_its_instruments() -> None:
     followed = [tuple(tracker.key.values()) for tracker in engine.trackers("r")]
 
     assert [("okx", BTC), ("okx", "1000PEPE-USDT-PERP")] == followed
-
-
-def test_a_feed_is_found_however_it_is_written() -> None:
-    """Feeds are named in small letters, selections compare capitals."""
-    for name in ("binance.market", "Binance.Market", "*"):
-        engine = Engine([rule(type="feed_health", feeds=name, **{"for": "0s"})])
-
-        assert ["fired"] == said(engine.observe(feed("down"), NOON))
 
 
 def test_the_cap_on_keys_is_kept_and_counted() -> None:
@@ -319,139 +230,6 @@ def test_the_cap_on_keys_is_kept_and_counted() -> None:
     assert {"r": 2} == engine.refused_keys
 
 
-def test_warming_fills_windows_and_says_nothing() -> None:
-    """After a restart the sum is right with the first new order."""
-    engine = Engine([rule(type="liquidation", window="1m", total="$10m")])
-    engine.warm(order(9e6, NOON), NOON)
-    engine.warm(order(9e6, NOON + 1), NOON + 1)
-
-    assert ([], []) == engine.take_changed()
-    assert [] == engine.tick(NOON + 2)
-    assert 19e6 == engine.observe(order(1e6, NOON + 3), NOON + 3)[0].alert.value
-
-
-def test_downtime_does_not_count_toward_for() -> None:
-    house = House([hot(for_="10m")])
-    house.hear(funding(0.001, house.now_ms))
-    house.wait(4 * M)
-    house.hear(funding(0.001, house.now_ms))
-    house.restart(3 * H)
-    house.hear(funding(0.001, house.now_ms))
-    house.wait(6 * M - 1)
-    house.hear(funding(0.001, house.now_ms))
-    before = told(house.out)
-    house.wait(1)
-    house.tick()
-
-    assert [] == before
-    assert ["fired"] == told(house.out)
-
-
-def test_downtime_does_not_count_when_nobody_knows_how_long_it_was() -> None:
-    engine = Engine([hot(for_="10m")])
-    engine.observe(funding(0.001), NOON)
-    states, _ = engine.take_changed()
-    later = Engine([hot(for_="10m")])
-
-    assert [] == later.restore(states, NOON + 3 * H, alive_ms=None)
-    assert [] == later.tick(NOON + 3 * H)
-    assert [] == later.observe(funding(0.001), NOON + 3 * H)
-
-
-def test_a_recovery_survives_a_restart() -> None:
-    """It is written though nothing is said, and the wait goes on where it stood."""
-    house = House([hot(keep_firing_for="10m", max_age=None)])
-    house.hear(funding(0.001, house.now_ms))
-    house.hear(funding(0.0, house.now_ms))
-    house.wait(9 * M)
-    house.hear(funding(0.0, house.now_ms))
-    house.restart(H)
-    house.hear(funding(0.0, house.now_ms))
-    house.wait(M)
-    house.tick()
-
-    assert ["fired", "cleared"] == said(house.out)
-    assert house.now_ms == house.out[-1].alert.at_ms
-
-
-def test_a_sum_that_fell_during_a_restart_clears_without_a_new_order() -> None:
-    """A window's length without any order is an answer, too; nobody waits for the next order of a quiet coin."""
-    house = House([rule(type="liquidation", window="1m", total="$10m")])
-    house.hear(order(11e6, house.now_ms))
-    house.restart(H)
-    house.wait(59 * S)
-    house.tick()
-    before = told(house.out)
-    house.wait(S)
-    house.tick()
-
-    assert ["fired"] == before
-    assert ["fired", "cleared"] == told(house.out)
-    assert BTC == house.out[-1].alert.facts["symbol"]
-
-
-def test_a_sum_held_by_a_dead_feed_clears_a_window_after_its_return() -> None:
-    engine = Engine([rule(type="liquidation", window="1m", total="$10m", by=["venue", "symbol"])])
-    engine.observe(order(11e6), NOON)
-    engine.observe(feed("down"), NOON + S)
-
-    assert [] == engine.tick(NOON + H)
-
-    engine.observe(feed("up"), NOON + H)
-
-    assert [] == engine.tick(NOON + H + M - 1)
-    assert ["cleared"] == said(engine.tick(NOON + H + M))
-
-
-def test_a_dead_feed_holds_what_it_fed_and_only_that() -> None:
-    """`carries` says which events a feed brings; a feed of mark prices holds no funding rule."""
-    for carries, expected in (((), []), (("funding_rate",), []), (("mark_price",), ["fired"])):
-        engine = Engine([hot(for_="5m")])
-        engine.observe(funding(0.001), NOON)
-        engine.observe(feed("down", carries=carries), NOON + M)
-
-        assert expected == told(engine.tick(NOON + 6 * M))
-
-
-def test_another_venues_feed_holds_nothing() -> None:
-    engine = Engine([hot(for_="5m")])
-    engine.observe(funding(0.001), NOON)
-    engine.observe(feed("down", venue="okx"), NOON + M)
-
-    assert ["fired"] == told(engine.tick(NOON + 6 * M))
-
-
-def test_silence_before_a_feed_is_declared_dead_does_not_count_either() -> None:
-    """Data was fresh for one minute; that the feed was only called dead after four changes nothing."""
-    engine = Engine([hot(for_="5m", max_age="1m")])
-    engine.observe(funding(0.001), NOON)
-    engine.observe(feed("down"), NOON + 4 * M)
-    engine.observe(funding(0.001), NOON + 6 * M)
-    for minute in (7, 8, 9):
-        engine.observe(funding(0.001), NOON + minute * M)
-
-    assert [] == engine.tick(NOON + 10 * M - 1)
-    assert ["fired"] == told(engine.tick(NOON + 10 * M))
-
-
-def test_a_crash_between_two_events_replays_to_the_same_names() -> None:
-    """The outbox refuses a second message of one name; so the names must not depend on the crash."""
-    events = [funding(rate, NOON + n * M) for n, rate in enumerate((0.001, 0.002, 0.0, 0.001, 0.0))]
-    through = Engine([hot(**LEVELS)])
-    expected = [(t.alert.episode_id, t.change, t.alert.sequence) for e in events for t in through.observe(e, e.at_ms)]
-    for cut in range(len(events)):
-        house = House([hot(**LEVELS)])
-        for event in events[:cut]:
-            house.now_ms = event.at_ms
-            house.hear(event)
-        house.restart(0)
-        for event in events[cut:]:
-            house.now_ms = event.at_ms
-            house.hear(event)
-
-        assert expected == [(t.alert.episode_id, t.change, t.alert.sequence) for t in house.out]
-
-
 def test_two_episodes_within_one_millisecond_have_two_names() -> None:
     """Or the outbox would take the second for a repeat of the first and swallow it."""
     engine = Engine([hot()])
@@ -460,159 +238,6 @@ def test_two_episodes_within_one_millisecond_have_two_names() -> None:
 
     assert ["fired", "cleared", "fired", "cleared"] == said(out)
     assert 2 == len({t.alert.episode_id for t in out})
-
-
-def test_an_edited_limit_keeps_the_episode() -> None:
-    engine = Engine([hot()])
-    first = engine.observe(funding(0.001), NOON)[0].alert
-
-    assert [] == engine.swap([hot(above="0.08%")], NOON + 1)
-
-    out = engine.observe(funding(0.0007), NOON + 2)
-
-    assert ["cleared"] == said(out)
-    assert first.episode_id == out[0].alert.episode_id
-
-
-def test_an_edited_limit_is_judged_by_the_next_value_not_by_the_old_wait() -> None:
-    """0.06 % was on its way to firing above 0.05 % for an hour; it must not fire above 0.08 %, however short the wait."""
-    engine = Engine([hot(for_="1h")])
-    engine.observe(funding(0.0006), NOON)
-    engine.swap([hot(above="0.08%", for_="1m")], NOON + 5 * M)
-
-    assert [] == engine.tick(NOON + 6 * M)
-    assert ["lapsed"] == said(engine.observe(funding(0.0006), NOON + 6 * M))
-
-
-def test_a_shortened_wait_ends_with_the_next_value_at_that_time() -> None:
-    engine = Engine([hot(for_="1h")])
-    engine.observe(funding(0.001), NOON)
-    engine.swap([hot(for_="1m")], NOON + 5 * M)
-    out = engine.observe(funding(0.001), NOON + 6 * M)
-
-    assert ["fired"] == said(out)
-    assert NOON + 6 * M == out[0].alert.at_ms
-
-
-def test_another_level_below_does_not_shout_again() -> None:
-    """Critical stays critical when a milder level is added under it."""
-    engine = Engine([hot(**LEVELS)])
-    engine.observe(funding(0.002), NOON)
-    engine.swap([hot(levels={"info": "0.02%", "warning": "0.05%", "critical": "0.1%"})], NOON + 1)
-
-    assert [] == engine.observe(funding(0.002), NOON + 2)
-    assert [Severity.INFO] == [t.alert.severity for t in engine.observe(funding(0.0004), NOON + 3)]
-
-
-def test_fewer_levels_do_not_break_a_running_episode() -> None:
-    house = House([hot(**LEVELS)])
-    house.hear(funding(0.002, house.now_ms))
-    house.reload([hot(above="0.05%")])
-    house.wait(1)
-    house.hear(funding(0.002, house.now_ms))
-    house.rules = [hot(**LEVELS)]
-    house.restart(M)
-    house.hear(funding(0.0, house.now_ms))
-
-    assert ["fired", "cleared"] == told(house.out)
-    check_episodes(house.out)
-
-
-def test_a_removed_rule_ends_its_episodes_and_says_why() -> None:
-    engine = Engine([hot()])
-    engine.observe(funding(0.001), NOON)
-    engine.take_changed()
-    out = engine.swap([], NOON + 1)
-
-    assert [(Change.CLEARED, Reason.RULE_REMOVED)] == [(t.change, t.reason) for t in out]
-    assert ([], [out[0].alert.key]) == (engine.take_changed()[0], [{"venue": "binance", "symbol": BTC}])
-
-
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        (None, Reason.RULE_REMOVED),
-        ({"type": "liquidation", "window": "1m", "total": "$1m", "by": ["symbol"]}, Reason.RULE_CHANGED),
-        ({"type": "liquidation", "window": "1m", "total": "$1m", "by": ["venue", "symbol"]}, Reason.RULE_CHANGED),
-        ({"type": "funding", "symbols": "ETH", "above": "0.05%"}, Reason.RULE_CHANGED),
-        ({"type": "funding", "symbols": "BTC", "venues": "okx", "above": "0.05%"}, Reason.RULE_CHANGED),
-    ],
-)
-def test_an_episode_whose_rule_follows_something_else_ends(changed: dict[str, Any] | None, reason: Reason) -> None:
-    """The same at a reload and at a restart with another file: it would wait for ever for a value."""
-    rules = [] if changed is None else [rule(**changed)]
-    engine = Engine([hot()])
-    engine.observe(funding(0.001), NOON)
-    states, _ = engine.take_changed()
-    swapped = engine.swap(rules, NOON + 1)
-    restarted = Engine(rules)
-    restored = restarted.restore(states, NOON + 1, alive_ms=NOON)
-
-    assert [(Change.CLEARED, reason)] == [(t.change, t.reason) for t in swapped]
-    assert [(Change.CLEARED, reason)] == [(t.change, t.reason) for t in restored]
-    assert ([], [states[0].fingerprint]) == restarted.take_changed()
-
-
-def test_a_feed_taken_off_a_rule_ends_its_episode() -> None:
-    engine = Engine([rule(type="feed_health", **{"for": "0s"})])
-    engine.observe(feed("down"), NOON)
-
-    assert ["cleared"] == said(engine.swap([rule(type="feed_health", feeds="okx.public", **{"for": "0s"})], NOON + 1))
-
-
-def test_a_reload_leaves_unchanged_rules_alone() -> None:
-    """Windows, waits and trackers are the very same objects."""
-    cascade, other = rule(id="c", type="liquidation", window="1m", total="$10m"), hot(for_="5m")
-    engine = Engine([cascade, other])
-    engine.observe(order(9e6), NOON)
-    engine.observe(funding(0.001), NOON)
-    before = [*engine.trackers("c"), *engine.trackers("r")]
-    engine.swap([rule(id="c", type="liquidation", window="1m", total="$10m"), hot(for_="5m"), hot(id="x")], NOON + 1)
-    after = [*engine.trackers("c"), *engine.trackers("r")]
-
-    assert all(old is new for old, new in zip(before, after, strict=True))
-    assert ["fired"] == told(engine.observe(order(2e6, NOON + 2), NOON + 2))
-    assert ["cleared", "fired"] == told(engine.tick(NOON + 5 * M))  # the sum has emptied, the wait is over
-
-
-def test_an_edited_limit_keeps_the_windows() -> None:
-    engine = Engine([rule(type="liquidation", window="1m", total="$10m")])
-    engine.observe(order(9e6), NOON)
-    engine.swap([rule(type="liquidation", window="1m", total="$9.5m")], NOON + 1)
-
-    assert 10e6 == engine.observe(order(1e6, NOON + 2), NOON + 2)[0].alert.value
-
-
-def test_flags_in_by_survive_a_restart() -> None:
-    """A key is stored as text; the tracker must be found again by the flag."""
-    flagged = {"type": "expression", "on": "funding_rate", "by": ["symbol", "is_settled"], "when": "rate > 0.05%"}
-    house = House([rule(**flagged)])
-    house.hear(funding(0.001, house.now_ms, is_settled=True))
-    house.restart(M)
-    house.hear(funding(0.0, house.now_ms, is_settled=True))
-
-    assert ["fired", "cleared"] == said(house.out)
-
-
-def test_the_last_facts_survive_a_restart() -> None:
-    """An episode that ends before any new value still says what it was about."""
-    house = House([hot()])
-    house.hear(funding(0.001, house.now_ms))
-    house.restart(M)
-    house.reload([])
-    ended = house.out[-1].alert
-
-    assert (0.001, 0.001) == (ended.value, ended.facts["rate_8h"])
-
-
-def test_the_peak_survives_a_restart() -> None:
-    house = House([hot()])
-    for rate in (0.001, 0.003, 0.002):
-        house.hear(funding(rate, house.now_ms))
-    house.restart(M)
-    house.hear(funding(0.0, house.now_ms))
-
-    assert 0.003 == house.out[-1].alert.peak
 
 
 def test_an_average_of_nothing_does_not_count_toward_for() -> None:

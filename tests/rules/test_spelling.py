@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.spelling import symbols, venues
+from rules.spelling import feeds, symbols, venues
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,12 @@ from rules.spelling import symbols, venues
         ("BTC/USDT", "write BTC, or BTC-USDT-PERP"),
         ("BTC_USDT", "write BTC, or BTC-USDT-PERP"),
         ("BTC-USDT-SWAP", "write BTC, or BTC-USDT-PERP"),
+        ("BTC-PERP", "write BTC, or BTC-USDT-PERP"),
+        ("bitcoin", "is called BTC here; write BTC"),
+        ("XBT", "write BTC"),
+        ("BTC, ETH", r"is one text; write a list: \[BTC, ETH\]"),
+        ("BTC ETH SOL", r"write a list: \[BTC, ETH, SOL\]"),
+        ("all", r'write "\*" for all'),
     ],
 )
 def test_a_venues_spelling_is_refused_with_ours(name: str, right: str) -> None:
@@ -50,3 +56,15 @@ def test_venues_that_we_do_not_read_ourselves_pass() -> None:
     names = ("binance", "OKX", "bitget", "gate", "htx", "bitmex", "upbit", "binanceus", "*")
 
     assert names == venues(names)
+
+
+def test_a_list_of_venues_in_one_text_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'binance, okx' is one text; write a list: \[binance, okx\]"):
+        venues(("binance, okx",))
+
+
+def test_a_venue_is_no_feed() -> None:
+    """All feeds are called like okx.market: a venue's name alone would watch none of them."""
+    assert ("okx.market", "*") == feeds(("okx.market", "*"))
+    with pytest.raises(ValueError, match=r"no feed is called 'okx'; write okx\.market, or venues: okx for all"):
+        feeds(("okx",))

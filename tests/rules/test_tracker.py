@@ -34,6 +34,41 @@ def test_an_episode_from_beginning_to_end() -> None:
     assert 0.002 == out[-1].alert.peak
 
 
+def test_an_end_knows_how_it_stood_at_its_peak() -> None:
+    """How loud, beyond which limit, and which way: the end itself has only what came last."""
+    rates = (0, 0.0006), (1, -0.002), (2, -0.003), (3, -0.0007), (4, 0.0001)
+    ended = play(Engine([hot(**LEVELS, keep_firing_for="0s")]), *rates)[-1].alert
+    peak = ended.at_worst()
+
+    assert (Severity.WARNING, 0.0005, 0.0001, False) == (
+        ended.severity,
+        ended.threshold,
+        ended.facts["rate_8h"],
+        ended.is_firing,
+    )
+    assert (Severity.CRITICAL, 0.001, 0.003, True, None) == (
+        peak.severity,
+        peak.threshold,
+        peak.value,
+        peak.is_firing,
+        peak.ended_ms,
+    )
+    assert (-0.003, 0.003) == (peak.facts["rate_8h"], peak.facts["value"])
+
+
+def test_the_next_episode_has_a_peak_of_its_own() -> None:
+    out = play(Engine([hot()]), (0, 0.003), (1, 0.0), (2, 0.001), (3, 0.0))
+
+    assert [0.003, 0.003, 0.001, 0.001] == [t.alert.at_worst().value for t in out]
+
+
+def test_what_happens_in_one_moment_has_no_peak_but_itself() -> None:
+    (fired,) = Engine([rule(type="liquidation", at_least="$1m")]).observe(order(2e6), NOON)
+
+    assert fired.alert.worst is None
+    assert fired.alert == fired.alert.at_worst()
+
+
 def test_an_episode_that_begins_critical_is_critical() -> None:
     out = play(Engine([hot(**LEVELS)]), (0, 0.002))
 

@@ -31,7 +31,7 @@ def young(past: list[tuple[int, float]], now_ms: int) -> list[float]:
 
 def slow_zscore(past: list[tuple[int, float]], now_ms: int) -> float | None:
     *before, value = young(past, now_ms)
-    if len(before) < 2:
+    if len(before) < 2 or now_ms - past[0][0] < LENGTH_MS:
         return None
     mean = fsum(before) / len(before)
     variance = fsum((each - mean) ** 2 for each in before) / len(before)
@@ -219,18 +219,32 @@ def test_an_empty_sum_is_exactly_zero() -> None:
 def test_a_deviation_is_found_however_small_it_is_beside_the_price(price: float) -> None:
     """A stablecoin trembles by a hundredth of a percent; squares of prices would drown that."""
     window = Aggregate("zscore", 60_000)
-    for step in range(500):
+    for step in range(1_000):
         window.push(step * 100, price * (1 + (1e-7 if step % 2 else -1e-7)))
 
-    assert 3.0 == pytest.approx(window.push(50_000, price * (1 + 3e-7)), rel=1e-3)
+    assert 3.0 == pytest.approx(window.push(100_000, price * (1 + 3e-7)), rel=1e-3)
 
 
 def test_samples_that_are_all_the_same_have_no_deviation() -> None:
     window = Aggregate("zscore", 60_000)
     for step in range(100):
-        window.push(step, 0.1)
+        window.push(step * 1_000, 0.1)
 
-    assert window.push(100, 5.0) is None
+    assert window.push(100_000, 5.0) is None
+
+
+def test_three_samples_of_a_minute_are_no_day() -> None:
+    """A first start does not call the fourth unusual; when a day is over, it would be."""
+    window = Aggregate("zscore", 86_400_000)
+    for step, value in enumerate((100.0, 100.1, 99.9)):
+        window.push(step * 1_000, value)
+    assert window.push(3_000, 101.0) is None
+    for minute in range(1, 1_440):
+        assert window.push(minute * 60_000, 100.0 + minute % 3 / 10) is None
+
+    answer = window.push(86_400_000, 101.0)
+    assert answer is not None
+    assert answer > 5
 
 
 def test_a_reference_from_before_a_gap_is_no_reference() -> None:

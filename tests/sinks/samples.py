@@ -1,7 +1,10 @@
-"""A message and short patience, as the sink tests use them."""
+"""A message, a picture and short patience, as the sink tests use them."""
+
+import struct
+import zlib
 
 from rules.alerts import Change, Severity
-from sinks.base import Message
+from sinks.base import Message, Picture
 from sinks.post import Patience
 
 HURRY = Patience(connect_s=0.3, answer_s=0.4)
@@ -21,3 +24,18 @@ CLEARED = Message(
     change=Change.CLEARED,
 )
 HOSTILE = Message(headline="<b>1 < 2 & 3 > 2</b> <!channel>", lines=("a\x1b[31m\nb", "&lt;"), footer="</i>")
+
+
+def png(width: int = 640, height: int = 360) -> bytes:
+    """A white picture of that size."""
+    row = b"\0" + b"\xff" * width
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(row * height))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
+
+
+CHART = Picture(png(), "binance BTC-USDT-PERP rate, the last 6 h, limit 0.05%")

@@ -8,16 +8,10 @@ import aiohttp
 import pytest
 
 from sinks.base import Uncertain, Undeliverable, Unreached
-from sinks.post import Reply, open_session, post
+from sinks.post import Reply, open_session, post, post_body
 from tests.sinks.samples import HURRY
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with open_session() as session:
-        yield session
 
 
 @asynccontextmanager
@@ -131,3 +125,59 @@ async def test_a_proxy_that_does_not_connect_has_sent_nothing(answer: str, monke
         async with open_session(trust_env=True) as session:
             with pytest.raises(Unreached, match=rf"^chat: the proxy refused to connect \({answer[:3]}\)$"):
                 await send(session, "https://chat.invalid/bot123:secret/sendMessage")
+
+
+# -- bytes and forms --------------------------------------------------------------------------------------------------
+
+FILE = bytes(range(256)) * 300
+
+
+def form() -> aiohttp.FormData:
+    """Words and a file."""
+    made = aiohttp.FormData({"caption": "a < b"})
+    made.add_field("photo", FILE, filename="picture.png", content_type="image/png")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), [(lambda: FILE, b"application/octet-stream"), (form, b"multipart/form-data")]
+)
+async def test_a_file_arrives_as_it_is(
+    session: aiohttp.ClientSession, make: Callable[[], bytes | aiohttp.FormData], kind: bytes
+) -> None:
+    """Alone, or as one of the fields of a form."""
+    arrived = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        (size,) = (int(line[16:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length: "))
+        arrived.append((head, await reader.readexactly(size)))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+
+    async with server(listen) as place:
+        reply = await post_body(session, f"http://{place}/", make(), who="chat", patience=HURRY)
+
+    ((head, body),) = arrived
+    assert Reply(200, b"ok") == reply
+    assert b"content-type: " + kind in head.lower()
+    assert FILE in body
+
+
+@pytest.mark.parametrize("make", [lambda: FILE, form])
+@pytest.mark.parametrize(("answer", "trouble"), [(b"", Uncertain), (None, Unreached)])
+async def test_a_file_that_does_not_get_through_is_told_of_as_words_are(
+    session: aiohttp.ClientSession,
+    make: Callable[[], bytes | aiohttp.FormData],
+    answer: bytes | None,
+    trouble: type[Exception],
+) -> None:
+    """A connection that breaks is a doubt, a refused one is not."""
+    async with server(answering(answer or b"")) as place:
+        url = f"http://{place}/secret"
+        if answer is None:
+            url = "http://chat.invalid/secret"
+        with pytest.raises(trouble) as caught:
+            await post_body(session, url, make(), who="chat", patience=HURRY)
+
+    assert "secret" not in str(caught.value)

@@ -1,16 +1,15 @@
 """Which driver an address gets."""
 
 import io
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
 from sinks.address import AddressWrong
 from sinks.apprise import AppriseSink
+from sinks.base import Shows
 from sinks.console import ConsoleSink
 from sinks.pace import SLACK, TELEGRAM_CHAT, TELEGRAM_GROUP, UNPACED, Pace
-from sinks.post import open_session
 from sinks.registry import Options, build
 from sinks.slack import SlackBotSink, SlackWebhookSink
 from sinks.telegram import TelegramSink
@@ -18,33 +17,27 @@ from tests.chats import Telegram
 from tests.sinks.samples import WARNING
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with open_session() as session:
-        yield session
-
-
 @pytest.mark.parametrize(
-    ("url", "driver", "can_edit", "pace"),
+    ("url", "driver", "can_edit", "shows", "pace"),
     [
-        ("tgram://1:a/5", TelegramSink, True, TELEGRAM_CHAT),
-        ("tgram://1:a/-5", TelegramSink, True, TELEGRAM_GROUP),
-        ("tgram://1:a/@news", TelegramSink, True, TELEGRAM_GROUP),
-        ("slack://A/B/C", SlackWebhookSink, False, SLACK),
-        ("slack://xoxb-1-2/#a", SlackBotSink, True, SLACK),
-        ("console://", ConsoleSink, False, UNPACED),
-        ("json://127.0.0.1/x", AppriseSink, False, UNPACED),
-        ("slack://T/W/1/s?mode=workflow", AppriseSink, False, UNPACED),
+        ("tgram://1:a/5", TelegramSink, True, Shows.WITH, TELEGRAM_CHAT),
+        ("tgram://1:a/-5", TelegramSink, True, Shows.WITH, TELEGRAM_GROUP),
+        ("tgram://1:a/@news", TelegramSink, True, Shows.WITH, TELEGRAM_GROUP),
+        ("slack://A/B/C", SlackWebhookSink, False, Shows.NEVER, SLACK),
+        ("slack://xoxb-1-2/#a", SlackBotSink, True, Shows.AFTER, SLACK),
+        ("console://", ConsoleSink, False, Shows.NEVER, UNPACED),
+        ("json://127.0.0.1/x", AppriseSink, False, Shows.NEVER, UNPACED),
+        ("slack://T/W/1/s?mode=workflow", AppriseSink, False, Shows.NEVER, UNPACED),
     ],
 )
 async def test_each_address_has_its_driver(
-    session: aiohttp.ClientSession, url: str, driver: type, can_edit: bool, pace: Pace
+    session: aiohttp.ClientSession, url: str, driver: type, can_edit: bool, shows: Shows, pace: Pace
 ) -> None:
     """And each driver says what it can do."""
     sink = build("phone", url, session=session)
 
     assert driver is type(sink)
-    assert ("phone", can_edit, pace) == (sink.name, sink.can_edit, sink.pace)
+    assert ("phone", can_edit, shows, pace) == (sink.name, sink.can_edit, sink.shows, sink.pace)
     await sink.aclose()
 
 

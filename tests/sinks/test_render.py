@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from rules.alerts import Alert, Change, Severity
-from rules.delivery.letters import Form, Member
+from rules.alerts import Alert, Change, Peak, Severity
 from rules.sentences import Sentences
 from sinks.base import Message, Moment, Notice
 from sinks.render import render
@@ -99,6 +98,19 @@ def test_a_fire_told_after_its_end_says_both() -> None:
     assert Change.CLEARED is message.change
 
 
+def test_what_is_over_leads_with_its_peak() -> None:
+    """Its end alone would read as an alert below its own limit; and it was critical."""
+    worst = Peak(Severity.CRITICAL, 0.0012, 0.001, {"rate_8h": -0.0012})
+    over = replace(CALM, facts={"rate_8h": 0.0001}, value=0.0001, peak=0.0012, threshold=0.0005, worst=worst)
+    message = render(Notice(key="k", change=Change.FIRED, alert=over, created_ms=over.at_ms), over.at_ms)
+
+    assert (
+        "CRITICAL, already over  binance BTC-USDT-PERP: shorts pay longs 0.12% per 8 h (limit 0.1%)" == message.headline
+    )
+    assert ("fired 12:01:00Z, cleared 12:03:05Z",) == message.lines
+    assert (Severity.CRITICAL, Change.CLEARED) == (message.severity, message.change)
+
+
 def test_old_news_says_how_old_it_is() -> None:
     """A message from before an outage must not look fresh."""
     assert said(Change.FIRED, now_ms=ALERT.at_ms + 450_000).headline.startswith("delayed 7 min  WARNING  binance")
@@ -135,8 +147,9 @@ def test_a_single_event_has_no_duration() -> None:
 
 
 def test_merged_changes_are_told_in_order() -> None:
-    """One message for what happened while the chat could not be reached."""
+    """One message for what happened while the chat could not be reached; nobody was told that it was pending."""
     history = (
+        Moment(Change.PENDING, Severity.WARNING, NOON + 30_000, 0.0008),
         Moment(Change.FIRED, Severity.WARNING, NOON + 60_000, 0.0008),
         Moment(Change.ESCALATED, Severity.CRITICAL, NOON + 90_000, 0.0012),
         Moment(Change.CLEARED, Severity.CRITICAL, NOON + 185_000, 0.0),
@@ -184,40 +197,6 @@ def test_the_kinds_own_words_are_the_default() -> None:
         "WARNING  binance BTC-USDT-PERP: longs pay shorts 0.0812% per 8 h (limit 0.05%)"
         == render(notice, ALERT.at_ms).headline
     )
-
-
-def many(form: Form, *alerts: Alert, change: Change | None = Change.FIRED, now_ms: int = NOON + 60_000) -> Message:
-    members = tuple(Member(alert, (Change.FIRED,), alert.started_ms) for alert in alerts)
-    notice = Notice(key="ab12cd34", form=form, change=change, members=members, created_ms=NOON + 60_000, due_ms=now_ms)
-    return render(notice, now_ms, say=lambda alert, _: Sentences(f"{alert.key['venue']} {alert.value:g}"))
-
-
-def test_a_summary_counts_adds_up_and_names_the_largest() -> None:
-    """Count, total, where; three of them; the rest is a number."""
-    orders = [
-        replace(ALERT, rule_id="whale", kind="liquidation", key={"venue": venue, "symbol": "BTC-USDT-PERP"}, value=size)
-        for venue, size in (("okx", 4e6), ("bybit", 3e6), ("okx", 2e6), ("binance", 1e6), ("binance", 5e5))
-    ]
-
-    assert Message(
-        headline="WARNING  5 liquidation alerts: BTC-USDT-PERP, $10.5m, okx, bybit, binance",
-        lines=("okx 4e+06", "bybit 3e+06", "okx 2e+06", "and 2 more"),
-        footer="rules whale · 2026-09-21 12:01:00Z",
-        change=Change.FIRED,
-    ) == many(Form.SUMMARY, *orders)
-
-
-def test_a_digest_says_what_has_become_of_each() -> None:
-    """The worst first; a long one is cut to what can be read, and says where the rest is."""
-    message = many(Form.DIGEST, ALERT, CALM, change=None, now_ms=NOON + 600_000)
-    long = many(Form.DIGEST, *[ALERT] * 50, change=None)
-
-    assert "Kept back: 2 messages about 2 alerts, 1 still firing" == message.headline
-    assert (
-        "WARNING 12:01:00Z  binance 0.000812 (still firing)",
-        "WARNING 12:01:00Z  binance 0.000812 (cleared 12:03:05Z)",
-    ) == message.lines
-    assert (41, "and 10 more; all of them: tocsin outbox --all") == (len(long.lines), long.lines[-1])
 
 
 def test_told_again_says_that_it_still_fires() -> None:

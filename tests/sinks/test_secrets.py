@@ -3,30 +3,38 @@
 import json
 import logging
 import traceback
-from collections.abc import AsyncIterator
+from collections import deque
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
+from pydantic import ValidationError
 
+from daemon.chat.chats import bots_of
+from daemon.chat.slack_api import SlackApi
+from daemon.config.model import SinkConfig
 from sinks import address
 from sinks.base import SinkTrouble
-from sinks.post import open_session
 from sinks.registry import Options, build
-from tests.chats import Chat, JsonHook, Mood, Reply, Slack, Slow, Telegram, Vanish, html_page
-from tests.sinks.samples import CLEARED, HURRY, WARNING
+from tests.chats import Chat, JsonHook, Mood, Reply, Shown, Slack, Slow, Telegram, Vanish, html_page
+from tests.sinks.samples import CHART, CLEARED, HURRY, WARNING
 
 BOT = "987654:AAE-very_secret_token"
 HOOK = "T0SECRETA/B0SECRETB/secretCCC"
 SLACK = "xoxb-99-88-verysecret"
+APP = "xapp-1-A0SECRET-77-verysecretapp"
 PATH = "verysecretpath"
+UPLOAD = "SECRETF0000000000"  # as Slack's own, the last part of an address
+PICTURED = replace(WARNING, picture=CHART)
 SECRETS = {
     "telegram": (BOT, BOT.partition(":")[2]),
     "webhook": (HOOK, *HOOK.split("/")),
-    "bot": (SLACK,),
+    "bot": (SLACK, UPLOAD),
+    "app": (APP, SLACK),
     "apprise": (PATH, "secretuser", "secretpass"),
 }
 
-EVERYTHING = json.dumps({"ok": False, "error": f"no {SLACK} {HOOK}", "description": f"no {BOT}"})
+EVERYTHING = json.dumps({"ok": False, "error": f"no {SLACK} {HOOK} {APP}", "description": f"no {BOT}"})
 MOODS: list[Mood] = [
     *(Reply(status, EVERYTHING) for status in (200, 302, 400, 401, 403, 404, 410, 413, 418, 429, 500, 502, 503, 504)),
     *(html_page(status) for status in (200, 404, 502)),
@@ -38,10 +46,12 @@ MOODS: list[Mood] = [
 ]
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with open_session() as session:
-        yield session
+STEPS = [("telegram", 0), ("telegram", 1), *(("bot", step) for step in range(4))]  # of the calls for one picture
+CASES: list[tuple[str, int, Mood]] = [
+    *((kind, step, mood) for kind, step in STEPS for mood in MOODS),
+    *((kind, step, Reply(200, json.dumps({"ok": False, "error": f"no upload/v1/{UPLOAD}"}))) for kind, step in STEPS),
+    ("bot", 2, Reply(200, json.dumps({"ok": False, "error": UPLOAD}))),  # once it is known, and before it is spent
+]
 
 
 def addresses(chat: Chat) -> dict[str, tuple[str, str | None]]:
@@ -88,6 +98,60 @@ async def test_no_failure_tells_the_token(
         assert chat.requests
     assert_clean(caplog.text, kind)
     assert_clean(repr(sink), kind)
+
+
+@pytest.mark.parametrize(("kind", "step", "mood"), CASES)
+async def test_no_failure_of_a_picture_tells_the_token(
+    session: aiohttp.ClientSession, kind: str, step: int, mood: Mood, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor the address where it is brought: whoever has that may put something else there."""
+    caplog.set_level(logging.DEBUG)
+    async with chat_for(kind) as chat:
+        url, api_url = addresses(chat)[kind]
+        sink = build("phone", url, api_url=api_url, session=session, options=Options(patience=HURRY))
+        chat.shown += [Shown("-1001", "12", "", {}), Shown("C0ALERTS1", "12", "", {})]
+        chat.moods += [*([None] * step), mood]
+        chat.always = mood
+        try:
+            await sink.deliver(PICTURED, edits=f"{chat.shown[0 if kind == 'telegram' else 1].chat}/12")
+        except SinkTrouble as exc:
+            assert_clean("".join(traceback.format_exception(exc)), kind)
+        chat.release()
+        await sink.aclose()
+    assert_clean(caplog.text, kind)
+
+
+@pytest.mark.parametrize("mood", MOODS, ids=lambda mood: type(mood).__name__)
+async def test_no_failure_of_slack_s_app_tells_a_token(
+    session: aiohttp.ClientSession, mood: Mood, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the one by which presses come, nor the one by which they are answered."""
+    caplog.set_level(logging.DEBUG)
+    async with Slack(HOOK, SLACK) as chat:
+        api = SlackApi(session, SLACK, APP, chat.api_url, HURRY)
+        for method in ("apps.connections.open", "chat.postEphemeral"):
+            chat.moods_of[method] = deque((mood,))
+            asking = api.open_socket() if method.startswith("apps") else api.call(method, {"channel": "C1"})
+            with pytest.raises(SinkTrouble) as caught:
+                await asking
+            assert_clean("".join(traceback.format_exception(caught.value)), "app")
+        chat.release()
+        assert 2 == len(chat.requests)
+    assert_clean(caplog.text, "app")
+    assert_clean(repr(api), "app")
+
+
+def test_a_bot_that_is_answered_shows_no_token() -> None:
+    """However its configuration is printed, and the bot that is made of it."""
+    answer = {"users": ["U012AB3CD"], "app_token": APP}
+    sink = SinkConfig.model_validate({"url": f"slack://{SLACK}/#alerts", "answer": answer})
+    (bot,) = bots_of({"desk": sink})
+
+    assert APP == bot.app_token
+    assert_clean(f"{sink} {sink!r} {sink.model_dump()} {bot} {bot!r} {[bot]}", "app")
+    with pytest.raises(ValidationError) as caught:
+        SinkConfig.model_validate({"url": f"slack://{SLACK}/#alerts", "answer": {"users": [], "app_token": f"{APP}!"}})
+    assert_clean("".join(traceback.format_exception(caught.value)), "app")
 
 
 @pytest.mark.parametrize("kind", ["telegram", "webhook", "bot", "apprise"])

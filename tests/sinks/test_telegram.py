@@ -12,16 +12,10 @@ from rules.alerts import Change, Severity
 from sinks import address
 from sinks.base import Busy, Gone, Message, Uncertain, Undeliverable, Unreached
 from sinks.outcome import EditLost
-from sinks.post import open_session
-from sinks.telegram import TelegramSink, to_html, to_plain
+from sinks.telegram import TelegramSink
+from sinks.telegram_words import to_html, to_plain
 from tests.chats import Mood, Reply, Slow, Telegram, Vanish, html_page, parse_html, telegram_error, too_many
 from tests.sinks.samples import CLEARED, HOSTILE, HURRY, WARNING
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with open_session() as session:
-        yield session
 
 
 @pytest.fixture
@@ -113,6 +107,8 @@ async def test_429_carries_the_advice_of_the_body(chat: Telegram, sink: Telegram
         (Reply(200, "{"), Uncertain),
         (Reply(200, ""), Uncertain),
         (Reply(200, '{"ok": "perhaps"}'), Uncertain),
+        (Reply(502, '{"ok": false, "description": "accès refusé"}', encoding="latin-1"), Uncertain),
+        (Reply(200, f'{{"ok": true, "more": {"[" * 5_000}{"]" * 5_000}}}'), Uncertain),
         (Reply(200, '{"ok": false, "description": "no"}'), Undeliverable),
         (Reply(200, '{"ok": false, "error_code": 403, "description": "Forbidden"}'), Gone),
         (Reply(429, "slow down", headers={"Retry-After": "3"}), Busy),

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.claim import Delivery
 from storage.database import Database, StorageTrouble
+from storage.deliveries import Delivery
 from storage.log import latest_alerts
 from storage.outbox import Outbox
 from storage.states import load_states

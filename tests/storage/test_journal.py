@@ -4,9 +4,10 @@ import asyncio
 from math import inf, nan
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, text
 
-from rules.alerts import Change, Phase, Severity
+from rules.alerts import Change, Peak, Phase, Severity
 from rules.events import Event, FundingRate
 from storage.database import Database
 from storage.journal import Batch, Journal
@@ -91,6 +92,19 @@ async def test_the_latest_of_a_batch_wins(journal: Journal, database: Database) 
     changes = [transition.change for transition in await query_transitions(database)]
     assert ["pending", "fired", "escalated", "cleared"] == changes
     assert [Phase.INACTIVE] == [state.phase for state in await load_states(database)]
+
+
+async def test_how_an_episode_stood_at_its_peak_is_kept(journal: Journal, database: Database) -> None:
+    """But for what no JSON can say."""
+    batch = Episode().change(Change.CLEARED)
+    (ended,) = batch.transitions
+    peaks = [Peak(Severity.CRITICAL, value, 0.001, {"rate_8h": -0.003}) for value in (0.003, inf)]
+    for peak in peaks:
+        alert = replace(ended.alert, worst=peak)
+        batch.transitions = [replace(ended, alert=alert)]
+        await journal.commit(batch, NOW)
+
+        assert [peak if peak.value < inf else None] == [alert.worst for alert in await latest_alerts(database)]
 
 
 async def test_an_episode_is_rewritten_and_a_state_forgotten(journal: Journal, database: Database) -> None:

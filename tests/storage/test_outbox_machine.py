@@ -6,16 +6,17 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from rules.alerts import Change, Severity
-from storage.claim import Delivery
 from storage.database import Database
+from storage.deliveries import Delivery
 from storage.journal import Journal
 from storage.outbox import Outbox
 from tests.storage.episodes import NOW, Clock, Episode
+from tests.storage.laws import EVERY_TIME
 
 LANES = ("desk", "phone")
 ENDED = {"sent", "uncertain", "dead", "expired", "merged", "suppressed"}
@@ -182,11 +183,5 @@ class OutboxMachine(RuleBasedStateMachine):
         assert max(self.may_have_arrived.values(), default=0) <= 2
 
 
-OutboxMachine.TestCase.settings = settings(
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # making a failure smaller takes minutes on real files
-    max_examples=15,
-    stateful_step_count=30,
-    suppress_health_check=list(HealthCheck),
-)
+OutboxMachine.TestCase.settings = settings(EVERY_TIME, max_examples=15, stateful_step_count=30)
 test_any_order_of_things = OutboxMachine.TestCase

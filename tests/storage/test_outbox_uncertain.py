@@ -127,7 +127,7 @@ async def test_what_got_worse_is_no_edit_even_when_a_crash_cuts_it_off(journal: 
 
 
 async def test_an_end_is_a_new_message_where_the_latest_has_no_name(journal: Journal, outbox: Outbox) -> None:
-    """The escalation may stand in the chat as the last word, and nobody knows its name."""
+    """The escalation may stand in the chat as the last word, and nobody knows its name; the first can be changed."""
     episode = Episode()
     await journal.commit(episode.change(Change.FIRED, "phone"), NOW)
     await _told(outbox, "17")
@@ -141,6 +141,43 @@ async def test_an_end_is_a_new_message_where_the_latest_has_no_name(journal: Jou
 
     assert cleared is not None
     assert (Change.CLEARED, None, None) == (cleared.change, cleared.edits, cleared.edits_too)
+    assert ("17", "17") == (cleared.replies, cleared.refreshes)
+
+
+async def test_an_end_is_a_new_message_where_a_repeat_was_refused(journal: Journal, outbox: Outbox) -> None:
+    """The first copy may stand there all the same."""
+    episode = Episode()
+    await journal.commit(episode.change(Change.FIRED, "phone"), NOW)
+    await _told(outbox, "17")
+    await journal.commit(episode.change(Change.ESCALATED, "phone", severity=Severity.CRITICAL), NOW)
+    lost = await outbox.claim("phone", NOW)
+    assert lost is not None
+    assert await outbox.uncertain(lost.key, "no answer", resend=True)
+    repeat = await outbox.claim("phone", NOW)
+    assert repeat is not None
+    await outbox.dead(repeat.key, "too long")
+    await journal.commit(episode.change(Change.CLEARED, "phone"), NOW)
+
+    cleared = await outbox.claim("phone", NOW)
+
+    assert cleared is not None
+    assert (Change.CLEARED, None) == (cleared.change, cleared.edits)
+
+
+async def test_an_end_changes_the_latest_message_too_though_an_edit_came_between(
+    journal: Journal, outbox: Outbox
+) -> None:
+    """The edit that told of the ease is no message of its own: the escalation's is still the latest."""
+    episode = Episode()
+    for change, name in ((Change.FIRED, "17"), (Change.ESCALATED, "18"), (Change.EASED, "17")):
+        await journal.commit(episode.change(change, "phone"), NOW)
+        await _told(outbox, name)
+    await journal.commit(episode.change(Change.CLEARED, "phone"), NOW)
+
+    cleared = await outbox.claim("phone", NOW)
+
+    assert cleared is not None
+    assert ("17", "18") == (cleared.edits, cleared.edits_too)
 
 
 async def test_a_claim_whose_answer_was_lost_can_be_put_back(journal: Journal, outbox: Outbox) -> None:

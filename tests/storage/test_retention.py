@@ -1,13 +1,21 @@
 """What is forgotten, and what never."""
 
+from collections.abc import Awaitable, Callable
+
+import pytest
+
 from rules.alerts import Change
+from storage.buttons import LAST_MS, Buttons
 from storage.database import Database
+from storage.deliveries import Delivery
 from storage.journal import Batch, Journal
 from storage.log import latest_alerts, query_events, query_transitions
 from storage.outbox import Outbox
 from storage.retention import DAY_MS, Removed, forget
+from storage.silences import Silences
 from tests.databases import both
 from tests.storage.episodes import NOW, Clock, Episode, liquidation
+from tests.storage.together import PHONE, digest, summary
 
 pytestmark = both
 
@@ -99,3 +107,64 @@ async def test_the_end_of_a_long_alert_is_still_told_to_whoever_heard_its_beginn
     cleared = await outbox.claim("phone", later)
     assert cleared is not None
     assert (Change.CLEARED, "17") == (cleared.change, cleared.edits)
+
+
+Together = Callable[[Journal, Outbox], Awaitable[tuple[list[Episode], Delivery]]]
+
+
+@pytest.mark.parametrize("told_together", [summary, digest])
+async def test_the_end_is_told_to_whoever_heard_the_beginning_among_others(
+    journal: Journal, database: Database, outbox: Outbox, told_together: Together
+) -> None:
+    """A summary or a digest that told an alert is needed as long as that alert fires, though its own has cleared."""
+    (first, *others), together = await told_together(journal, outbox)
+    await outbox.sent(together.key, "17", NOW)
+    for episode in (first, *others[:-1]):
+        await journal.commit(episode.change(Change.CLEARED, at_ms=NOW), NOW)
+
+    later = NOW + 100 * DAY_MS
+    await forget(database, later, days=30)
+    last = others[-1]
+    await journal.commit(last.change(Change.CLEARED, "phone", at_ms=later), later)
+
+    cleared = await outbox.claim("phone", later, sink=PHONE)
+    assert cleared is not None
+    assert (Change.CLEARED, last.episode_id) == (cleared.change, cleared.alert and cleared.alert.episode_id)
+    await outbox.sent(cleared.key, "18", later)
+    await forget(database, later + 60 * DAY_MS, days=30)
+    assert {} == await outbox.counts()
+
+
+@pytest.mark.parametrize("told_together", [summary, digest])
+async def test_what_can_be_pressed_knows_what_it_is_about(
+    journal: Journal, database: Database, outbox: Outbox, clock: Clock, told_together: Together
+) -> None:
+    """Buttons may outlive what is kept of the alerts under them; once they have expired nothing holds the rows."""
+    episodes, together = await told_together(journal, outbox)
+    await outbox.sent(together.key, "17", NOW)
+    for episode in episodes:
+        await journal.commit(episode.change(Change.CLEARED, at_ms=NOW), NOW)
+    acts = Buttons(database)
+    panel = await acts.put(together.key, "phone", None)
+
+    clock.now_ms += LAST_MS - 1
+    await forget(database, clock.now_ms, days=1)
+    assert len(episodes) == len(await acts.about(panel))
+
+    clock.now_ms += 1
+    await forget(database, clock.now_ms, days=1)
+    assert [] == await acts.about(panel)
+
+
+async def test_a_silence_that_its_alert_overtook_is_over(journal: Journal, database: Database) -> None:
+    """Somebody said `until it clears` in the moment in which it did: nobody else would ever end that."""
+    silences, episode = Silences(database), Episode()
+    await journal.commit(episode.change(Change.FIRED), NOW)
+    await silences.add(author="anna", episode_id=episode.episode_id, silence_id="s")
+    assert ["s"] == [one.silence_id for one in await silences.active(NOW)]
+
+    await journal.commit(episode.change(Change.CLEARED), NOW)
+
+    assert [] == await silences.active(NOW)
+    await forget(database, NOW, days=30)
+    assert [] == await silences.listing()

@@ -1,36 +1,20 @@
 """People press buttons under alerts: conversations with a house that lives, over a loopback Telegram."""
 
 from collections import deque
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from storage.buttons import LAST_MS
 from tests.chats import Slow, Telegram, Vanish, too_many
 from tests.daemon.lanes import until
-from tests.daemon.town import Home, Venue
+from tests.daemon.town import Home, Venue, at_phone
 
 ANNA, BEN, STRANGER = 1, 2, 666
 
 
-@pytest.fixture
-async def venue() -> AsyncIterator[Venue]:
-    async with Venue(USDT=0.97) as venue:
-        yield venue
-
-
-@pytest.fixture
-async def phone() -> AsyncIterator[Telegram]:
-    async with Telegram() as phone:
-        yield phone
-
-
 def answered(phone: Telegram, **more: Any) -> dict[str, Any]:
-    """The sinks of a house whose alerts can be answered."""
-    sink = {"url": phone.address(), "api_url": phone.url, "group": {"wait": "0s"}, "answer": {"users": [ANNA, BEN]}}
-    return {"phone": sink | more}
+    """The sinks of a house whose alerts can be answered; in words only, so that edits can be counted."""
+    return {"phone": at_phone(phone, answer={"users": [ANNA, BEN]}, picture=False, **more)}
 
 
 async def test_a_press_is_done_answered_and_written_under_the_message(

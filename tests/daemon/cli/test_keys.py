@@ -152,3 +152,15 @@ def test_a_key_reads_unless_it_was_made_for_acting(tmp_path: Path) -> None:
     assert ["screen reads", "desk reads and acts"] == [
         f"{found[1]} {found[3]}" for line in listed if (found := line.split("  "))
     ]
+
+
+def test_the_files_are_named_before_or_behind_the_subcommand(tmp_path: Path) -> None:
+    """What stands behind counts; that goes for recipients too."""
+    file = configured(tmp_path)
+    before = typed("keys", "-c", str(file), "create", "desk", cwd=tmp_path)
+    listed = typed("keys", "-c", "elsewhere.yaml", "list", "-c", str(file), cwd=tmp_path)
+    sink = typed("sinks", "-c", str(file), "test", "fone", cwd=tmp_path)
+
+    assert (0, 0) == (before.returncode, listed.returncode)
+    assert "  desk  made " in listed.stdout
+    assert sink.stderr.strip().endswith("Error: there is no sink 'fone'; known: console")

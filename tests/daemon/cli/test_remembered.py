@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 from daemon.cli.examples import EXAMPLES
@@ -15,6 +16,7 @@ from storage.outbox import Outbox
 from tests.daemon.cli.typed import typed
 
 NOW_MS = 1_763_700_000_000
+HOUR_MS = 3_600_000
 
 
 async def remembered(tmp_path: Path) -> str:
@@ -116,7 +118,7 @@ async def test_a_dead_message_is_retried_by_the_beginning_of_its_id(tmp_path: Pa
     again = await answered(tmp_path, "outbox", "--db", url, "retry", "aab")
 
     assert (1, "tocsin: aa: 2 messages or more begin so; write more of the ID\n") == (ambiguous[0], ambiguous[2])
-    assert (1, "tocsin: ff: no message has this ID\n") == (unknown[0], unknown[2])
+    assert (1, "tocsin: ff: no message has this ID; `tocsin outbox --all` lists them\n") == (unknown[0], unknown[2])
     assert (0, "aabb2222: waits to be sent\n") == retried[:2]
     assert 1 == again[0]
 
@@ -161,3 +163,26 @@ async def test_following_shows_what_comes_later(tmp_path: Path) -> None:
 
     assert ("mark_price", first) == (first["type"], second)
     assert b"Traceback" not in said
+
+
+async def test_a_lane_that_fails_says_when_it_tries_next(tmp_path: Path) -> None:
+    """As one that was told to wait does. Where nothing waits any more, nothing is tried."""
+    url = f"sqlite:///{tmp_path}/tocsin.db"
+    database = await Database.open(url)
+    states = []
+    try:
+        box, now_ms = Outbox(database), database.clock()
+        await box.sync_lanes({"hook": "1"}, now_ms)
+        await box.say("hook", Words(headline="hello"), Severity.INFO, key="aaaa1111")
+        for at_ms, next_ms in ((now_ms, now_ms + HOUR_MS), (now_ms + HOUR_MS, now_ms - 1)):
+            await box.claim("hook", at_ms)
+            await box.retry_at("aaaa1111", next_ms, "refused")
+            states.append((await answered(tmp_path, "outbox", "--db", url))[1])
+        await box.dead("aaaa1111", "gone")
+        states.append((await answered(tmp_path, "outbox", "--db", url))[1])
+    finally:
+        await database.close()
+
+    assert re.search(r"hook +failed, tries again in (59m\d+s|1h) ", states[0])
+    assert re.search(r"hook +failed 2 times in a row, tries again now ", states[1])
+    assert re.search(r"hook +failed 2 times in a row  ", states[2])

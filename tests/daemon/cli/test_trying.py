@@ -148,7 +148,51 @@ def test_a_past_that_is_empty_is_said(tmp_path: Path) -> None:
     )
 
     assert (1, "") == (done.returncode, done.stdout)
-    assert "nothing that these rules look at is stored between 2020-01-01 00:00Z and 2020-02-01 00:00Z\n" == done.stderr
+    assert [
+        "nothing that these rules look at is stored between 2020-01-01 00:00Z and 2020-02-01 00:00Z",
+        "they listen to funding_rate; stored are",
+        "  funding_rate of okx BTC-USDT-PERP: 5, from 2026-01-05 12:00Z to 2026-01-05 16:00Z",
+    ] == done.stderr.splitlines()
+
+
+def test_a_past_of_nothing_says_how_to_come_by_one(tmp_path: Path) -> None:
+    files(tmp_path)
+    (tmp_path / "empty.db").touch()
+    done = typed("backtest", "rules.yaml", "--db", "empty.db", cwd=tmp_path)
+
+    assert 1 == done.returncode
+    assert "nothing at all is stored; `tocsin import` and `tocsin record` give it a past" == done.stderr.splitlines()[1]
+
+
+def test_a_rule_that_heard_nothing_of_the_past_says_why(tmp_path: Path) -> None:
+    """Settled rates, and a rule that listens to predicted ones: in a backtest and in an explanation."""
+    files(tmp_path)
+    asked = ("--type", "funding_rate", "--set", "is_settled=true")
+    typed("import", "past.csv", *asked, "--db", "paid.db", cwd=tmp_path)
+    tried = typed("backtest", "rules.yaml", "--db", "paid.db", *SINCE, cwd=tmp_path)
+    explained = typed("explain", "hot", "-c", "rules.yaml", "--db", "paid.db", cwd=tmp_path)
+    why = "it listens to predicted rates, and those stored are settled; with `rate: settled` it would hear them"
+
+    assert (0, 0) == (tried.returncode, explained.returncode)
+    assert f"hot heard nothing of this past: {why}" == tried.stdout.splitlines()[-1]
+    assert f"it has nothing to measure: {why}" in explained.stdout.splitlines()
+
+
+def test_a_stretch_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    files(tmp_path)
+    turned = typed("backtest", "rules.yaml", "--since", "2026-02-01", "--until", "2026-01-01", cwd=tmp_path)
+    ahead = typed("backtest", "rules.yaml", "--since", "2199-01-01", cwd=tmp_path)
+
+    assert (2, 2) == (turned.returncode, ahead.returncode)
+    assert "--since 2026-02-01 00:00Z is not before 2026-01-01 00:00Z; --since is when it begins" in turned.stderr
+    assert "--since 2199-01-01 00:00Z is not before now" in ahead.stderr
+
+
+def test_a_file_without_rules_cannot_be_tried(tmp_path: Path) -> None:
+    files(tmp_path, "rules: []\n")
+    done = typed("backtest", "rules.yaml", "--db", "past.db", cwd=tmp_path)
+
+    assert (1, "rules.yaml: there are no rules to try; write some under `rules:`\n") == (done.returncode, done.stderr)
 
 
 def test_a_wrong_moment_or_rule_says_what_would_be_right(tmp_path: Path) -> None:
@@ -188,3 +232,52 @@ def test_what_is_never_kept_cannot_be_recorded(tmp_path: Path) -> None:
 
     assert 2 == done.returncode
     assert "trade is never kept" in done.stderr
+
+
+def test_a_coin_that_is_none_is_not_listened_to(tmp_path: Path) -> None:
+    done = typed("record", "past.db", "--type", "mark_price", "--symbol", "BTCUSDT", cwd=tmp_path)
+
+    assert 2 == done.returncode
+    assert "--symbol: 'BTCUSDT' is not how it is spelled here; write BTC, or BTC-USDT-PERP" in done.stderr
+
+
+def test_a_test_that_there_is_not_is_no_success(tmp_path: Path) -> None:
+    """Whoever runs one by its name in a script would never hear that it is gone."""
+    files(tmp_path)
+    done = typed("test", "rules.yaml", "--only", "it fries", cwd=tmp_path)
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "no test's name holds 'it fries'; there are 'it fires', 'it stays calm'" in done.stderr
+
+
+def test_a_mistake_of_many_rows_is_said_once(tmp_path: Path) -> None:
+    files(tmp_path)
+    (tmp_path / "past.csv").write_text(PAST.replace(",8\n", ",eight\n"))
+    done = typed("import", "past.csv", "--type", "funding_rate", "--db", "past.db", cwd=tmp_path)
+
+    assert (1, "past.csv: 0 new, 0 were there already, 5 left out\n") == (done.returncode, done.stdout)
+    assert (
+        "past.csv:2: interval_h: 'eight' is not a number; write 0.05%, $1.5m or 1500 (and 4 more rows)\n" == done.stderr
+    )
+
+
+def test_warnings_are_said_beside_a_right_file(tmp_path: Path) -> None:
+    """With their place and exit code 0."""
+    files(tmp_path, "inhibit: [{when: hot, mutes: {kind: depeg}}]\n" + RULES)
+    done = typed("check", "rules.yaml", cwd=tmp_path)
+
+    assert 0 == done.returncode
+    assert [
+        "rules.yaml:1:37: warning: inhibit.0.mutes.kind: mutes nothing, because no rule here is of the kind depeg; "
+        "there are funding",
+        "rules.yaml: right, with 1 warning. 1 rule, told to console, 2 tests passed",
+    ] == done.stdout.splitlines()[:2]
+
+
+def test_files_may_be_named_as_the_other_commands_have_it(tmp_path: Path) -> None:
+    files(tmp_path)
+    done = [typed(command, "-c", "rules.yaml", cwd=tmp_path) for command in ("check", "test")]
+
+    assert [0, 0] == [one.returncode for one in done]
+    assert done[0].stdout.startswith("rules.yaml: right.")
+    assert "2 tests passed\n" == done[1].stdout

@@ -83,8 +83,8 @@ rules: [{id: cascade, type: liquidation, window: 1m, total: $25m, labels: [desk]
     assert [
         "a.yaml:2:43: sinks.desk.quiet.from: '25:00' is not a time of day; write 23:00",
         "a.yaml:2:67: sinks.desk.quiet.tz: there is no time zone 'Europe/Berln'; did you mean Europe/Berlin?",
-        "a.yaml:2:89: sinks.desk.quiet.except: 'loud' is not one we know; known: critical, info, warning, or known: nothing",
-        "a.yaml:2:104: sinks.desk.quiet.not_on.0: 'sut' is not a day; write sat, or 2026-12-24",
+        "a.yaml:2:89: sinks.desk.quiet.except: 'loud' is not one we know; known: critical, info, warning, nothing",
+        "a.yaml:2:104: sinks.desk.quiet.not_on.0: 'sut' is not a day; write sat, 2026-12-24, or several: [sat, sun]",
         "a.yaml:2:116: sinks.desk.cap: '20' is not a cap; write 20 per hour, or 5 per 10m",
         "a.yaml:3:56: sinks.same.quiet.to: quiet hours end when they begin; write another time, or min_severity for all day",
         "a.yaml:3:93: sinks.same.group.at_least: 1 is out of range; write at least 2",
@@ -97,9 +97,35 @@ rules: [{id: cascade, type: liquidation, window: 1m, total: $25m, labels: [desk]
         "a.yaml:5:61: inhibit.1.mutes: is missing; add mutes: ...",
         'a.yaml:6:8: alive: nobody would hear of it; write at: "09:00" for a line a day, or ping: https://...',
         "a.yaml:6:22: alive.to: there is no sink 'nobody'; known: desk, same",
-        "a.yaml:7:75: rules.0.labels: a list cannot stand here; write a block of `key: value` lines",
-        "a.yaml:7:91: rules.0.repeat: 'never' is not a duration; write 30s, 5m, 1h30m or 2d",
+        "a.yaml:7:75: rules.0.labels: a list cannot stand here; write {team: desk}",
+        "a.yaml:7:91: rules.0.repeat: never is not how often; write off, or 1h",
     ] == mistakes_of(tmp_path, a=text)[:18]
+
+
+def test_an_inhibition_by_what_is_never_firing_is_refused(tmp_path: Path) -> None:
+    """Each way to mean such rules; one that lasts among them, or one that the file does not have, is enough."""
+    text = """inhibit:
+  - {when: whale, mutes: sum}
+  - {when: {rule: [whale, fill]}, mutes: sum}
+  - {when: {kind: liquidation, labels: {size: big}}, mutes: sum}
+  - {when: {labels: {size: big}, severity: critical}, mutes: sum}
+  - {when: {kind: liquidation}, mutes: {kind: funding}}
+  - {when: {rule: [whale, sum]}, mutes: whale}
+  - {when: {kind: depeg}, mutes: whale}
+rules:
+  - {id: whale, type: liquidation, at_least: $1m, labels: {size: big}}
+  - {id: fill, type: order, notify: []}
+  - {id: sum, type: liquidation, window: 1m, total: $25m}
+"""
+    right = "; name a rule that goes on firing, such as a sum over a window (window: 1m, total: $25m)"
+    whale = "mutes nothing, because 'whale' is said once and never firing"
+
+    assert [
+        f"a.yaml:2:12: inhibit.0.when: {whale}{right}",
+        f"a.yaml:3:19: inhibit.1.when.rule: mutes nothing, because 'whale', 'fill' are said once and never firing{right}",
+        f"a.yaml:4:19: inhibit.2.when.kind: {whale}{right}",
+        f"a.yaml:5:12: inhibit.3.when: {whale}{right}",
+    ] == mistakes_of(tmp_path, a=text)
 
 
 def test_the_watchers_address_is_a_secret(tmp_path: Path) -> None:

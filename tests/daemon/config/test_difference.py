@@ -35,6 +35,23 @@ def test_sinks_are_compared_without_showing_their_addresses(tmp_path: Path) -> N
     assert expected == str(between(tmp_path, before, after, "old-token", "new-token"))
 
 
+def test_who_may_answer_is_compared_without_showing_the_token(tmp_path: Path) -> None:
+    """Written into the file itself, or taken from the environment."""
+    sink = "sinks: {{a: {{url: 'slack://xoxb-1-2-x/#a', answer: {{users: [{users}], app_token: '{token}'}}}}}}"
+    anna, ben = sink.format(users="U0ANNA", token="xapp-one"), sink.format(users="U0ANNA, W0BEN", token="xapp-two")
+    rotated = sink.format(users="U0ANNA", token="${T}")
+    none = "sinks: {a: {url: 'slack://xoxb-1-2-x/#a'}}"
+
+    assert "~ sink a: answer.users: [U0ANNA] -> [U0ANNA, W0BEN], answer.app_token changed" == str(
+        between(tmp_path, anna, ben)
+    )
+    assert "~ sink a: answer.app_token changed" == str(between(tmp_path, rotated, rotated, "xapp-old", "xapp-new"))
+    assert not between(tmp_path, anna, anna)
+    assert "~ sink a: answer.users: (not set) -> [U0ANNA], answer.app_token changed" == str(
+        between(tmp_path, none, anna)
+    )
+
+
 def test_what_is_only_read_at_the_start_says_so(tmp_path: Path) -> None:
     found = between(tmp_path, "server: {port: 1}", "server: {port: 2}\nstorage: {keep: 1d}")
 

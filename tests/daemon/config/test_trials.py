@@ -53,6 +53,16 @@ def test_rules_and_sinks_must_be_there(tmp_path: Path) -> None:
     ] == mistakes(tmp_path, text)
 
 
+def test_a_test_that_cannot_fail_is_none(tmp_path: Path) -> None:
+    """A moment without expectations may begin a new count of messages; a test without any is a mistake."""
+    empty = f"  - {{name: a, series: [{SERIES}], expect: [{{at: 1m}}, {{at: 2m}}]}}\n"
+    right = f"  - {{name: b, series: [{SERIES}], expect: [{{at: 1m}}, {{at: 2m, states: {{hot: inactive}}}}]}}\n"
+
+    assert ["0.yaml:3:106: tests.0.expect: this test expects nothing; write `states:` or `messages:`"] == mistakes(
+        tmp_path, f"{RULES}tests:\n{empty}{right}"
+    )
+
+
 def test_a_block_is_no_list(tmp_path: Path) -> None:
     assert [
         "0.yaml:1:8: tests: 'five' cannot stand here; write a list: each test begins with `- name: ...`"
@@ -64,8 +74,37 @@ def test_tests_of_several_files_follow_each_other(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(RULES)
     for name in ("b", "c"):
         (tmp_path / f"{name}.yaml").write_text(
-            f"tests:\n  - {{name: {name}, series: [{SERIES}], expect: [{{at: 0s}}]}}\n"
+            f"tests:\n  - {{name: {name}, series: [{SERIES}], expect: [{{at: 0s, messages: {{console: []}}}}]}}\n"
         )
     config = load([tmp_path / f"{name}.yaml" for name in "abc"], environ={})
 
     assert ["b", "c"] == [test.trial.name for test in config.tests]
+
+
+def test_two_tests_of_one_name_are_one_too_many(tmp_path: Path) -> None:
+    """Also in two files: who asks for one by its name gets both, and a failure would not say which."""
+    test = f"  - {{name: Calm, series: [{SERIES}], expect: [{{at: 0s, messages: {{console: []}}}}]}}\n"
+
+    assert ["1.yaml:2:12: tests.1.name: another test has this name, in 0.yaml:3:12; say what is so in this one"] == (
+        mistakes(tmp_path, f"{RULES}tests:\n{test}", "tests:\n" + test.replace("Calm", "calm"))
+    )
+
+
+def test_one_message_needs_no_list(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        f"{RULES}tests: [{{name: a, series: [{SERIES}], expect: [{{at: 1m, messages: {{console: hot}}}}]}}]\n"
+    )
+
+    assert {"console": ["hot"]} == load([file], environ={}).tests[0].trial.expect[0].messages
+
+
+def test_a_repeat_that_is_written_otherwise_is_answered_with_ours(tmp_path: Path) -> None:
+    """At the values, not at the series."""
+    for written in ("0.06% x3", "0.06%*3"):
+        series = SERIES.replace("0.01%", f"'{written}'")
+        expect = "[{at: 1m, states: {hot: firing}}]"
+        (said,) = mistakes(tmp_path, f"{RULES}tests: [{{name: a, series: [{series}], expect: {expect}}}]\n")
+
+        assert ": tests.0.series.0.values: " in said
+        assert said.endswith("repeats nothing; write 0.06%x3, without a blank")

@@ -144,12 +144,12 @@ def test_a_billion_laughs_are_refused_at_once() -> None:
         ("a: b: c", "1:5: cannot be read as YAML (mapping values are not allowed in this context); "
                     "leave a space behind each colon, indent all keys of one block alike, and quote a text with ': ' in it"),
         ("- a: 1\n\tb: 2", "2:1: cannot be read as YAML (while scanning a plain scalar, found a tab character that "
-                          "violates indentation); indent with spaces, never tabs"),
+                          "violates indentation); a tab stands here; indent with spaces"),
         ("a: *", "1:5: cannot be read as YAML (while scanning an alias, did not find expected alphabetic or numeric "
                  "character); put * in quotes"),
         ("a:\n\t- b", "2:1: cannot be read as YAML (while scanning for the next token, found character that cannot start "
-                      "any token); put the text in quotes; indent with spaces, never tabs"),
-        ("a: 'x", "1:6: cannot be read as YAML (while scanning a quoted scalar, found unexpected end of stream); "
+                      "any token); a tab stands here; indent with spaces"),
+        ("a: 'x", "1:4: cannot be read as YAML (while scanning a quoted scalar, found unexpected end of stream); "
                   "close the quotes"),
         ("a: \x07", "1:4: the character U+0007 cannot stand in YAML; remove it"),
         ("a: 1\nb: \x00", "2:4: the character U+0000 cannot stand in YAML; remove it"),

@@ -61,7 +61,7 @@ async def staged(database: Database, clock: Clock, **limits: Any) -> AsyncIterat
         await gate.load()
         dialects = Dialects(hub, sources, Demand(lambda: None).want)
         showroom = SimpleNamespace(hub=hub, dialects=dialects)
-        house: Any = SimpleNamespace(gate=gate, hub=hub, showroom=showroom, changes=Changes(database, hub, clock))
+        house: Any = SimpleNamespace(gate=gate, hub=hub, showroom=showroom, changes=Changes(database, hub))
         async with Server(house, ServerConfig(host="0.0.0.0", port=0)) as server:
             yield Stage(server, gate, hub, database, clock)
 
@@ -186,6 +186,7 @@ async def test_a_revoked_key_is_shown_out_within_the_look(database: Database, cl
                 assert (4001, reason) == await said_goodbye(client)
             assert 1 == stage.hub.connections
         watch.cancel()
+        await asyncio.wait({watch})  # before the database is closed
 
 
 async def test_a_login_that_ends_takes_its_connections_along(database: Database, clock: Clock) -> None:

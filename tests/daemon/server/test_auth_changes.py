@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -81,19 +83,25 @@ async def test_ports_tell_origins_apart(town: Town, origin: str, host: str, is_o
 # -- keys and secrets that change --------------------------------------------------------------------------------------
 
 
-async def watching(town: Town, look_every_s: float = 0.01) -> asyncio.Task[None]:
-    town.gate.look_every_s = look_every_s
-    return asyncio.create_task(town.gate.watch(), name="watch")
+@asynccontextmanager
+async def watching(town: Town) -> AsyncIterator[None]:
+    """The gate looks all the time, and has ended before the database is closed."""
+    town.gate.look_every_s = 0.01
+    watch = asyncio.create_task(town.gate.watch(), name="watch")
+    try:
+        yield
+    finally:
+        watch.cancel()
+        await asyncio.wait({watch})
 
 
 async def test_a_key_that_is_revoked_elsewhere_is_shown_out_once(town: Town) -> None:
     """And its cookies are worth nothing any more, good as they look."""
     cookies = await town.login()
-    watch = await watching(town)
-    await Access(town.database).revoke_key(town.key_id, town.clock())
-    await until(lambda: town.key_id in town.shown_out)
-    await until(lambda: town.gate.valid_keys == 0)
-    watch.cancel()
+    async with watching(town):
+        await Access(town.database).revoke_key(town.key_id, town.clock())
+        await until(lambda: town.key_id in town.shown_out)
+        await until(lambda: town.gate.valid_keys == 0)
 
     assert 1 == town.shown_out.count(town.key_id)
     assert "revoked" == await town.says(key=town.key)
@@ -105,9 +113,8 @@ async def test_a_key_that_is_made_elsewhere_is_let_in_after_the_next_look(town: 
     """No look of its own: an unknown key would else make the database work."""
     key, _ = await town.new_key("fresh")
     assert "invalid" == await town.says(key=key)
-    watch = await watching(town)
-    await until(lambda: town.gate.valid_keys == 2)
-    watch.cancel()
+    async with watching(town):
+        await until(lambda: town.gate.valid_keys == 2)
 
     assert "in" == await town.says(key=key)
 
@@ -132,12 +139,11 @@ async def test_a_database_that_cannot_be_read_is_said_once_and_then_the_revoked_
     town.gate = town.another(SECRET)
     await town.gate.load()
     disk.is_away = True
-    watch = await watching(town)
-    await until(lambda: bool(caplog.records))
-    await disk.revoke_key(town.key_id, town.clock())
-    disk.is_away = False
-    await until(lambda: town.key_id in town.shown_out)
-    watch.cancel()
+    async with watching(town):
+        await until(lambda: bool(caplog.records))
+        await disk.revoke_key(town.key_id, town.clock())
+        disk.is_away = False
+        await until(lambda: town.key_id in town.shown_out)
 
     assert ["WARNING", "INFO"] == [record.levelname for record in caplog.records]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
 
@@ -15,12 +14,6 @@ from daemon.server.tzone import SPECS
 from tests.daemon.town import Home, Venue, cheap
 
 OPENER = re.compile(r'<button class="open" data-path="([^"]*)" data-query="([^"]*)">')
-
-
-@pytest.fixture
-async def venue() -> AsyncIterator[Venue]:
-    async with Venue(USDT=1.0) as venue:
-        yield venue
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import asyncio
 import base64
 import hmac
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -19,23 +17,6 @@ from tests.daemon.lanes import became, locked, until
 from tests.daemon.town import FEED, Home, Venue, cheap
 
 TOKEN = "a-token-for-readers"
-
-
-@pytest.fixture
-async def venue() -> AsyncIterator[Venue]:
-    async with Venue(USDT=1.0) as venue:
-        yield venue
-
-
-@pytest.fixture
-async def phone() -> AsyncIterator[Telegram]:
-    async with Telegram() as phone:
-        yield phone
-
-
-@pytest.fixture
-def home(tmp_path: Path, venue: Venue, phone: Telegram) -> Home:
-    return Home(tmp_path, venue, sinks={"phone": {"url": phone.address(), "api_url": phone.url}})
 
 
 async def ask(house: House, path: str, **headers: str) -> tuple[int, str]:

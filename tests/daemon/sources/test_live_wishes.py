@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
@@ -14,7 +15,7 @@ from daemon.sources.base import Feed, Wanted
 from daemon.sources.script import Plan, Script, Timing
 from daemon.sources.sieve import Sieve
 from daemon.sources.stream import Stream
-from daemon.supervisor import Transient
+from daemon.supervisor import Refused, Transient
 from daemon.wire import binance as wire
 from daemon.wire import binance_server
 from daemon.wishes import Wish
@@ -192,7 +193,8 @@ async def test_wishes_that_change_while_it_connects_are_followed() -> None:
     assert ("subscribe", (topic("ETH"),)) == market.said[-1]
 
 
-async def test_a_venue_that_cannot_say_what_it_lists_costs_no_connection() -> None:
+@pytest.mark.parametrize("trouble", [Transient("maintenance"), Refused("not allowed to look")])
+async def test_a_venue_that_cannot_say_what_it_lists_costs_no_connection(trouble: Exception) -> None:
     """What is subscribed goes on, and it is asked again."""
     looks = 0
 
@@ -200,7 +202,7 @@ async def test_a_venue_that_cannot_say_what_it_lists_costs_no_connection() -> No
         nonlocal looks
         looks += 1
         if looks in (2, 3):
-            raise Transient("maintenance")
+            raise trouble
 
     wanted, market = Wanted([wish("BTC")]), Market()
     async with market.venue as venue, house(wanted) as home:

@@ -108,6 +108,32 @@ async def test_more_wishes_are_asked_out_of_turn_and_fewer_are_not() -> None:
         assert (home.health, feed.status.frames) == ([], 2)
 
 
+async def test_a_question_whose_turn_comes_as_the_feed_ends_is_not_asked() -> None:
+    """Nobody would cancel it, and the house would wait for its answer before it ends."""
+    asked = 0
+
+    async def ask() -> Sequence[Event]:
+        nonlocal asked
+        asked += 1
+        return [QUOTE]
+
+    async with house(WANTED) as home:
+        feeding = asyncio.create_task(poller(home, ask).run(), name="feed")
+        while not timetable_asks():  # noqa: ASYNC110 - the moment before it does is meant
+            await asyncio.sleep(0)
+        feeding.cancel()
+        await asyncio.wait({feeding})
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    assert 0 == asked
+
+
+def timetable_asks() -> bool:
+    """It is about to ask: its job is there, and has not begun."""
+    return any(getattr(task.get_coro(), "__name__", "") == "run_coroutine_job" for task in asyncio.all_tasks())
+
+
 async def test_our_bug_in_a_poll_stops_the_house() -> None:
     """It must not end in the scheduler's log."""
     async with house(WANTED) as home:

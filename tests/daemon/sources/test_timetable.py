@@ -47,6 +47,36 @@ async def test_work_that_does_not_end_is_cancelled_after_the_grace(caplog: pytes
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.parametrize("when", ["before", "while it waits"])
+async def test_who_is_in_a_hurry_waits_for_no_work(when: str) -> None:
+    """The second signal, before we close or while we do: what is on its way is cancelled at once."""
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def live(is_over: asyncio.Event) -> None:
+        async with Timetable(grace_s=3_600) as timetable:
+            timetable.every(60, work, name="work", first_s=0)
+            await is_over.wait()
+
+    is_over = asyncio.Event()
+    living = asyncio.create_task(live(is_over), name="house")
+    await began.wait()
+    if when == "while it waits":
+        is_over.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+    living.cancel()
+    await asyncio.wait({living})
+    async with asyncio.timeout(5):
+        await ended.wait()
+
+
 async def test_a_run_that_is_due_while_the_last_one_still_runs_is_skipped_and_counted() -> None:
     """Two at once would double the load on a host that is slow already."""
     running, most = 0, 0

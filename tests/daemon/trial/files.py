@@ -26,7 +26,7 @@ def configured(folder: Path, **sections: Any) -> Config:
 
 def tried(folder: Path, *, values: str, expect: list[dict[str, Any]], **more: Any) -> Outcome:
     """What becomes of one test of one funding series under one rule, or of what `more` says."""
-    names: tuple[str, ...] = ("sinks", "rules", "routes", "inhibit")
+    names: tuple[str, ...] = ("sinks", "rules", "routes", "inhibit", "label")
     sections: dict[str, Any] = {key: more.pop(key) for key in names if key in more}
     test = {"name": "x", "series": [{**RATE, "values": values}], "expect": expect, **more}
     everything: dict[str, Any] = {"rules": [HOT], **sections, "tests": [test]}

@@ -250,7 +250,7 @@ async def test_real_supply_of_stablecoins_falls_on_the_days_a_plain_loop_says(tm
         Asked(
             type="stablecoin_quote",
             columns={"time": "as_of", "market_cap_usd": "value"},
-            same={"venue": "defillama", "coin": "USD", "price": "1"},
+            same={"venue": "defillama", "coin": "USD", "price": "1", "target": ""},
             ignored=frozenset({"status"}),
         ),
     )

@@ -6,9 +6,9 @@ from typing import Any
 
 from daemon.trial.explaining import explain
 from rules.alerts import Change, Phase, Severity
-from rules.delivery import Policy, Post, SinkPolicy
+from rules.delivery import Cap, Policy, Post, SinkPolicy
 from rules.engine import Engine
-from rules.events import AnyEvent, FundingRate, MarkPrice
+from rules.events import AnyEvent, FundingRate, MarkPrice, OpenInterest
 from rules.spec import RuleSpec, parse
 from storage.database import Database
 from storage.journal import Batch, Journal
@@ -137,3 +137,55 @@ async def test_nothing_stored_is_nothing_to_show(tmp_path: Path) -> None:
         await database.close()
 
     assert ([], [], []) == (list(found.standings), list(found.transitions), list(found.messages))
+
+
+async def test_what_a_digest_has_told_was_told(tmp_path: Path) -> None:
+    """Beyond the cap it is kept back; once the digest has left, that is what became of it."""
+    policy = SinkPolicy(name="desk", cap=Cap(0, H))
+    database = await lived(tmp_path, hot(), [rate(1e-4, T), rate(6e-4, T + M)], cap=Cap(0, H))
+    outbox = Outbox(database)
+    notice = await outbox.claim("desk", T + 2 * M, sink=policy)
+    assert notice is not None
+    await outbox.sent(notice.key, None, T + 2 * M)
+    before = await explain(database, hot(), T + 2 * M)
+    digest = await outbox.claim("desk", T + 2 * M + H, sink=policy)
+    assert digest is not None
+    await outbox.sent(digest.key, None, T + 2 * M + H)
+    after = await explain(database, hot(), T + 2 * M + H)
+    await database.close()
+
+    (message,) = after.messages
+    assert ({}, {digest.key: T + 2 * M + H}) == (before.together, after.together)
+    assert (digest.key, "suppressed") == (message.merged_into, message.status)
+
+
+async def test_a_condition_shows_what_it_compares_and_the_farthest_part_says_how_far(tmp_path: Path) -> None:
+    """A condition is true or false, which says nothing of how near it is."""
+    spec = parse(
+        {
+            "id": "flush",
+            "type": "expression",
+            "on": "open_interest",
+            "by": "symbol",
+            "when": "change(oi_usd, 15m) <= -5% and oi_usd >= $100m",
+        }
+    )
+
+    def held(usd: float, minute: int, coin: str) -> OpenInterest:
+        at_ms = T + minute * M
+        return OpenInterest(
+            venue="okx", symbol=f"{coin}-USDT-PERP", oi_base=1.0, oi_usd=usd, at_ms=at_ms, received_ms=at_ms
+        )
+
+    events = [held(usd, minute, coin) for minute in (0, 15) for coin, usd in (("BTC", 3e8), ("ETH", 2e8))]
+    events += [held(2.88e8, 16, "BTC"), held(1.94e8, 16, "ETH")]
+    database = await lived(tmp_path, spec, events)
+
+    found = await explain(database, spec, T + 17 * M)
+    await database.close()
+
+    assert ["BTC-USDT-PERP", "ETH-USDT-PERP"] == [one.key for one in found.standings]
+    assert [
+        [("change(oi_usd, 15m)", "-4%", "-5%"), ("oi_usd", "$288m", "$100m")],
+        [("change(oi_usd, 15m)", "-3%", "-5%"), ("oi_usd", "$194m", "$100m")],
+    ] == [[(part.formula, part.value, part.limit) for part in one.parts] for one in found.standings]

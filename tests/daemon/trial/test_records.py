@@ -7,7 +7,7 @@ import pytest
 
 from daemon.cli.examples import EXAMPLES
 from daemon.trial.records import Asked, Unreadable, Wrong, read
-from rules.events import FundingRate, Liquidation, OpenInterest, to_json
+from rules.events import FundingRate, Liquidation, OpenInterest, StablecoinQuote, to_json
 
 FUNDING = Asked(type="funding_rate")
 HEAD = "time,venue,symbol,rate,interval_h"
@@ -64,6 +64,27 @@ def test_a_liquidation_needs_two_of_its_three_sizes(tmp_path: Path) -> None:
     assert isinstance(one, Liquidation) and isinstance(other, Liquidation)
     assert (2.0, 100.0, "fill") == (one.quantity, one.notional_usd, one.price_kind)
     assert (4.0, 200.0) == (other.quantity, other.notional_usd)
+
+
+def test_a_stablecoin_says_its_target_or_that_there_is_none(tmp_path: Path) -> None:
+    """Without one a depeg rule would never fire, and nothing would say why."""
+    text = "time,venue,coin,price\n1735718400,x,USDT,0.97\n"
+    quotes = Asked(type="stablecoin_quote")
+    (missing,) = rows(tmp_path, text, quotes)
+    (dollar,) = rows(tmp_path, text, Asked(type="stablecoin_quote", same={"target": "1"}))
+    (none,) = rows(tmp_path, text, Asked(type="stablecoin_quote", same={"target": ""}))
+
+    assert "target is missing: say --set target=1 for US dollars, or --set target= if there is none" in str(missing)
+    assert isinstance(dollar, StablecoinQuote)
+    assert isinstance(none, StablecoinQuote)
+    assert (1.0, None) == (dollar.target, none.target)
+
+
+def test_what_has_not_happened_yet_is_no_past(tmp_path: Path) -> None:
+    asked = Asked(type="funding_rate", until_ms=1_735_718_400_000)
+    (future,) = rows(tmp_path, f"{HEAD}\n2030-01-01,bybit,BTC-USDT-PERP,1e-4,8\n", asked)
+
+    assert str(future).startswith("a.csv:2: the time is in the future")
 
 
 def test_what_events_prints_is_what_import_reads(tmp_path: Path) -> None:
@@ -124,6 +145,9 @@ def test_mistakes_of_json_lines(tmp_path: Path) -> None:
         ("time,price\n1,2\n", FUNDING, "the column 'price' is not known"),
         ("time,price\n1,2\n", Asked(), "no column says what the rows are"),
         (f"{HEAD}\n", Asked(type="funding_rate", columns={"rate": "fr"}), "there is no column 'fr'"),
+        (f"{HEAD}\n", Asked(type="funding_rate", columns={"rte": "rate"}), r"has a field 'rte'; did you mean rate\?"),
+        (f"{HEAD}\n", Asked(same={"venu": "okx"}), r"--set venu=...: no event has a field 'venu'; did you mean venue"),
+        ("time,rate\n1,2\n", FUNDING, r"venue is missing; say --column venue=COLUMN, or --set venue=... for all rows"),
     ],
 )
 def test_a_file_that_cannot_be_right_is_refused_at_once(tmp_path: Path, text: str, asked: Asked, what: str) -> None:
@@ -131,8 +155,27 @@ def test_a_file_that_cannot_be_right_is_refused_at_once(tmp_path: Path, text: st
         rows(tmp_path, text, asked)
 
 
+@pytest.mark.parametrize(
+    ("symbol", "right"),
+    [
+        ("BTCUSDT", "BTC-USDT-PERP"),
+        ("btc-usdt-perp", "BTC-USDT-PERP"),
+        ("ETH/USDC", "ETH-USDC-PERP"),
+        ("BTC-USDT", "BTC-USDT-PERP"),
+        ("bitcoin", "BTC-USDT-PERP"),
+    ],
+)
+def test_a_venues_spelling_of_an_instrument_is_refused_with_ours(tmp_path: Path, symbol: str, right: str) -> None:
+    """It would be stored, and no rule would ever look at it."""
+    (wrong,) = rows(tmp_path, f"{HEAD}\n1735718400,b,{symbol},1e-4,8\n")
+
+    assert f"a.csv:2: symbol: '{symbol}' is not how it is spelled here; write {right}" == wrong
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match=r"call it \.csv or \.jsonl"):
         rows(tmp_path, "x", name="a.xlsx")
+    with pytest.raises(Unreadable, match="this is a directory; name the files in it"):
+        list(read(tmp_path, FUNDING))
     with pytest.raises(Unreadable, match="No such file"):
         list(read(tmp_path / "none.csv", FUNDING))

@@ -1,15 +1,18 @@
 """A file whose tests fail is refused: by `check`, and by a reload, which runs them first."""
 
 import asyncio
+import logging
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from daemon.config.load import load
 from daemon.config.mistakes import ConfigError
 from daemon.config.reload import Refused, Reloaded, reloads
+from daemon.reloading import warn_of_failures
 from daemon.trial.rehearsal import rehearse
 from tests.daemon.lanes import until
 from tests.daemon.town import Home
@@ -18,9 +21,9 @@ from tests.daemon.trial.files import HOT, RATE, configured, written
 KEY = "binance BTC-USDT-PERP"
 
 
-def expecting(state: str) -> dict[str, Any]:
+def expecting(state: str, name: str = "x") -> dict[str, Any]:
     return {
-        "name": "x",
+        "name": name,
         "series": [{**RATE, "values": "0.06%x4"}],
         "expect": [{"at": "3m", "states": {"hot": {KEY: state}}}],
     }
@@ -65,3 +68,54 @@ async def test_a_running_daemon_keeps_its_rules_when_the_saved_ones_fail_their_t
 
         home.write(tests=[expecting("inactive")])
         await until(lambda: house.rules["hot"].ladder.shown == (0.0008,))
+
+
+async def test_a_start_with_failing_tests_is_said_and_not_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line that names the first, while the house lives already; none for a file whose tests pass."""
+    home = Home(tmp_path, None, rules=[HOT], sinks={"console": {"url": "console://"}})
+    home.write(tests=[expecting("pending"), expecting("firing warning", "y"), expecting("inactive", "z")])
+    with caplog.at_level(logging.WARNING):
+        async with home.living() as house:
+            await until(lambda: bool(_warned(caplog)))
+            assert {"hot"} == set(house.rules)
+        home.write(tests=[expecting("firing warning")])
+        async with home.living():
+            await until(lambda: not [one for one in asyncio.all_tasks() if one.get_name() == "rehearsal"])
+    (line,) = _warned(caplog)
+
+    assert (logging.WARNING, 2) == (line.levelno, line.__dict__["failures"])
+    assert "tests.0.expect.0.states.hot: the test 'x' fails at 3m" in line.__dict__["first"]
+
+
+async def test_what_is_doubtful_is_said_at_a_start_and_at_a_reload(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the log and where the difference is said; what was saved is used all the same."""
+    mute = {"when": "hot", "mutes": {"kind": "depeg"}}
+    home = Home(tmp_path, None, rules=[HOT], sinks={"console": {"url": "console://"}})
+    home.write(inhibit=[mute])
+    with caplog.at_level(logging.WARNING):
+        async with home.living() as house:
+            await until(lambda: any("may not be what is meant" in record.message for record in caplog.records))
+            home.write(rules=[{**HOT, "above": "0.08%"}])
+            await until(lambda: house.rules["hot"].ladder.shown == (0.0008,))
+            await until(lambda: bool(home.said))
+
+    assert "warning: inhibit.0.mutes.kind: mutes nothing, because no rule here is of the kind depeg" in home.said[0]
+
+
+async def test_a_rehearsal_that_breaks_stops_no_house(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A bug of ours, here in a test without its parts: it is in the log, and nothing is raised."""
+    config = replace(configured(tmp_path, rules=[HOT]), tests=cast(Any, [None]))
+
+    await warn_of_failures(config)
+
+    (record,) = [one for one in caplog.records if one.message == "tests of the configuration could not be run"]
+    assert record.exc_info is not None
+
+
+def _warned(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    message = "tests of the configuration fail, and it runs all the same"
+    return [record for record in caplog.records if record.message == message]

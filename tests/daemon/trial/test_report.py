@@ -79,4 +79,29 @@ def test_too_few_and_too_many_messages_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_file_without_failures_has_no_mistakes(tmp_path: Path) -> None:
-    assert [] == mistakes([tried(tmp_path, values="0.01%", expect=[{"at": "0s"}])])
+    assert [] == mistakes([tried(tmp_path, values="0.01%", expect=[{"at": "0s", "states": {"hot": "inactive"}}])])
+
+
+def test_a_key_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    """A trader writes the coin where the key is the venue and the contract."""
+    outcome = tried(tmp_path, values="0.06%x4", expect=[{"at": "3m", "states": {"hot": {"BTC": "firing"}}}])
+
+    assert "    its keys are binance BTC-USDT-PERP" in told(outcome).splitlines()
+    assert "expected BTC: firing, got inactive (its keys are binance BTC-USDT-PERP)" in mistakes([outcome])[0].what
+
+
+def test_a_rule_that_hears_none_of_the_series_says_what_it_listens_to(tmp_path: Path) -> None:
+    price = {"on": "mark_price", "venue": "okx", "symbol": "BTC", "field": "price", "values": "6"}
+    outcome = tried(tmp_path, values="", series=[price], expect=[{"at": "1m", "states": {"hot": "firing"}}])
+
+    assert "it listens to funding_rate" in mistakes([outcome])[0].what
+
+
+def test_a_message_that_differs_in_its_blanks_says_so(tmp_path: Path) -> None:
+    """Two stand behind the severity, and nobody sees it."""
+    single = FIRED.replace("WARNING  ", "WARNING ")
+    late = tried(tmp_path, values="0.06%x4", expect=[{"at": "1m", "messages": {"console": [single]}}])
+    wrong = tried(tmp_path, values="0.06%x4", expect=[{"at": "3m", "messages": {"console": [single]}}])
+
+    assert f"the first message differs in its blanks alone; it says '{FIRED}'" in mistakes([wrong])[0].what
+    assert "    it came later, at 1m2s" in told(late).splitlines()

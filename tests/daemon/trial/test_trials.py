@@ -90,6 +90,18 @@ def test_a_message_that_comes_later_says_when(tmp_path: Path) -> None:
     assert 62_000 == outcome.failures[0].later_ms
 
 
+def test_a_label_of_the_daemon_is_not_expected(tmp_path: Path) -> None:
+    """A rule is the same in STAGING, and so is its test."""
+    outcome = tried(
+        tmp_path,
+        values="0.06%x4",
+        expect=[{"at": "3m", "messages": {"console": [WARNING.replace("12:02:00Z", "12:01:00Z")]}}],
+        label="STAGING",
+    )
+
+    assert [] == outcome.failures
+
+
 def test_a_sink_that_the_test_never_names_is_not_looked_at(tmp_path: Path) -> None:
     outcome = tried(
         tmp_path,
@@ -170,7 +182,7 @@ def test_only_the_rules_that_a_test_names_run(tmp_path: Path) -> None:
 
 
 def test_tests_are_chosen_by_words_of_their_name(tmp_path: Path) -> None:
-    test = {"series": [{**RATE, "values": "0.06%"}], "expect": [{"at": "0s"}]}
+    test = {"series": [{**RATE, "values": "0.06%"}], "expect": [{"at": "0s", "states": {"hot": "firing warning"}}]}
     config = configured(tmp_path, rules=[HOT], tests=[{**test, "name": "one"}, {**test, "name": "Another"}])
 
     assert ["Another"] == [outcome.test.trial.name for outcome in run_all(config, only="other")]

@@ -98,9 +98,14 @@ async def test_a_403_is_a_ban_without_a_key_and_a_refusal_with_one() -> None:
     async with serving(answering(403, f"bad key {SECRET}")) as url, Http() as http:
         refusal = await trouble(http.client(url, budget=PLENTY), url)
 
+    async with serving(answering(403, "<html>Access denied</html>")) as url, Http() as http:
+        blocked = await trouble(http.client(url, budget=PLENTY), url)
+
     assert ban.value.retry_after_s == 600.0
     assert isinstance(refusal, Refused)
     assert "key" in str(refusal)
+    assert isinstance(blocked, Busy), "a firewall's page, and no word about the key"
+    assert blocked.retry_after_s == 600.0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.alerts import Severity
-from rules.delivery.hours import Quiet, next_ms
+from rules.delivery.hours import Quiet, next_ms, say_clock
 
 BERLIN, LORD_HOWE = "Europe/Berlin", "Australia/Lord_Howe"  # the second changes its clocks by half an hour
 NIGHT = Quiet(starts=time(23), ends=time(7), zone=BERLIN)
@@ -92,3 +92,16 @@ def test_the_next_time_of_day() -> None:
 
     assert nine == next_ms(time(9), BERLIN, utc("2026-03-28T08:00"))
     assert utc("2026-03-30T07:00") == next_ms(time(9), BERLIN, nine)
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "said"),
+    [
+        ("2026-01-05 06:00", "Europe/Berlin", "07:00 CET"),
+        ("2026-07-05 05:00", "Europe/Berlin", "07:00 CEST"),
+        ("2026-07-05 05:00", "Asia/Dubai", "09:00 +04"),
+        ("2026-07-05 05:00", "UTC", "05:00Z"),
+    ],
+)
+def test_a_time_of_day_says_whose_clock_it_is_by(moment: str, zone: str, said: str) -> None:
+    assert said == say_clock(utc(moment), zone)

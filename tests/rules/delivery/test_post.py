@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from rules.alerts import Change, Severity
 from rules.delivery import Acknowledgement, Inhibition, Letter, Matchers, Policy, Post, Route, Silence, SinkPolicy
@@ -77,6 +78,14 @@ def test_what_stays_critical_is_repeated_and_twice_as_seldom_each_time() -> None
     assert 5 == len(keys)
 
 
+def test_what_has_eased_is_not_repeated_for_having_been_critical() -> None:
+    asked, story = post("desk"), Story()
+    asked.take([story.tell(Change.FIRED, NOW, Severity.CRITICAL)], NOW)
+    asked.take([story.tell(Change.EASED, NOW + 1, Severity.WARNING)], NOW + 1)
+
+    assert [] == asked.tick(NOW + 2 * HOUR_MS)
+
+
 def test_an_acknowledged_alert_is_not_repeated_until_it_gets_worse() -> None:
     """What somebody has seen was less."""
     asked, story = post("desk"), Story()
@@ -110,6 +119,29 @@ def test_a_silence_says_who_and_until_when_and_its_end_is_told_once() -> None:
     assert [("desk", "still", None)] == told(again.hear([], [], NOW + HOUR_MS))
     assert [("desk", "still", None)] == told(asked.tick(NOW + HOUR_MS))
     assert ([], []) == (asked.tick(NOW + 2 * HOUR_MS), asked.hear([], [], NOW + 2 * HOUR_MS))
+
+
+@pytest.mark.parametrize("is_heard_before", [False, True])
+def test_what_somebody_has_seen_is_not_told_when_a_silence_ends(is_heard_before: bool) -> None:
+    """By time or by hand, over a restart, too; but what got worse behind the silence is."""
+    asked, seen, worse = post("desk"), Story(), Story("ETH-USDT-PERP")
+    until = silence(until_ms=NOW + HOUR_MS)
+    if not is_heard_before:
+        asked.hear([until], [], NOW)
+    asked.take([seen.tell(Change.FIRED, NOW), worse.tell(Change.FIRED, NOW)], NOW)
+    assert seen.alert is not None and worse.alert is not None
+    names = [seen.alert.episode_id, worse.alert.episode_id]
+    acks = [Acknowledgement(episode_id=name, who="anna", at_ms=NOW + 1) for name in names]
+    asked.hear([until], acks, NOW + 1)
+    asked.take([worse.tell(Change.ESCALATED, NOW + 2, Severity.CRITICAL)], NOW + 2)
+    stored = msgspec.json.encode(asked.take_changed().standings)
+    again = post("desk")
+    again.restore(msgspec.json.decode(stored, type=list[Standing]))
+    by_hand, by_time = again.hear([], acks, NOW + 3), asked.tick(NOW + HOUR_MS)
+
+    assert names[1:] == [letter.episode_id for letter in by_hand]
+    assert names[1:] == [letter.episode_id for letter in by_time]
+    assert [] == asked.tick(NOW + 2 * HOUR_MS - 1)
 
 
 def test_a_silence_about_one_alert_ends_when_it_clears() -> None:

@@ -137,8 +137,50 @@ def test_a_value_is_said_beside_its_limit() -> None:
     fired = say(alert(engine, mark(6)), NOON).headline
     cleared = say(alert(engine, mark(4)), NOON).headline
 
-    assert "binance BTC-USDT-PERP: price 6 (limit 5)" == fired
-    assert "binance BTC-USDT-PERP: no longer price 4 (limit 5)" == cleared
+    assert "binance BTC-USDT-PERP: price is 6 (limit 5)" == fired
+    assert "binance BTC-USDT-PERP: price is back to 4 (limit 5)" == cleared
+
+
+def test_a_value_whose_rule_was_taken_away_is_not_back() -> None:
+    engine = Engine([rule(**VALUE)])
+    engine.observe(mark(6), NOON)
+    (ended,) = engine.swap([], NOON)
+
+    assert "binance BTC-USDT-PERP: price is 6 (limit 5)" == say(ended.alert, NOON).headline
+
+
+def test_a_condition_that_is_over_no_longer_holds() -> None:
+    cleared = say(alert(Engine([rule(**WHEN)]), mark(6), mark(4)), NOON)
+
+    assert "binance BTC-USDT-PERP: price > 5 no longer holds" == cleared.headline
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "number", "expected"),
+    [
+        ("price * 1.0 / index_price", 8, 9.27339, "is 9.27 (limit 8)"),
+        ("price * 1.0 / index_price", 8, 8.0004, "is 8.0004 (limit 8)"),
+        ("price * 1.0 / index_price", 8, 1234.5, "is 1,234 (limit 8)"),
+        ("price", "$60k", 61_234.5, "is 61,234 (limit 60,000)"),
+        ("basis", "5%", 0.0523456, "is 5.23% (limit 5%)"),
+        ("basis", "5%", 0.05001, "is 5.001% (limit 5%)"),
+    ],
+)
+def test_a_value_has_as_many_digits_as_one_needs(value: str, limit: Any, number: float, expected: str) -> None:
+    """Three that count, or more where one could not see that it is beyond its limit; in the unit that it is counted in."""
+    index = number / (1 + number) if value == "basis" else 1.0
+    price = number if value != "basis" else index * (1 + number)
+    fired = alert(Engine([rule(**VALUE | {"value": value, "above": limit})]), mark(price, index_price=index))
+
+    assert say(fired, NOON).headline.endswith(expected)
+
+
+def test_what_falls_below_its_limit_is_said_the_same_way() -> None:
+    engine = Engine([rule(**(VALUE | {"above": None, "below": 5}))])
+    fired, cleared = (say(alert(engine, mark(price)), NOON).headline for price in (4.99, 5.5))
+
+    assert "binance BTC-USDT-PERP: price is 4.99 (limit 5)" == fired
+    assert "binance BTC-USDT-PERP: price is back to 5.5 (limit 5)" == cleared
 
 
 def test_a_spread_may_be_quoted() -> None:

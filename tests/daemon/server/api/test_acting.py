@@ -9,10 +9,11 @@ import pytest
 
 from daemon.house import House
 from rules.alerts import Change
+from rules.delivery import Matchers
 from tests.chats import Telegram
 from tests.daemon.lanes import became
 from tests.daemon.server.api.asking import ask, happen, new_key
-from tests.daemon.town import Home, Venue
+from tests.daemon.town import Home, Venue, at_phone
 from tests.storage.episodes import NOW, Episode
 
 GUARDED = {"host": "0.0.0.0", "port": 0, "tables": False}
@@ -92,6 +93,7 @@ async def test_without_a_key_nobody_acts(guarded: House) -> None:
     status, answer = await ask(guarded, "/api/silences", "POST", json={"symbol": ["BTC"], "duration": "1h"})
 
     assert (401, "missing") == (status, answer["error"]["code"])
+    assert "show a key in x-api-key" in answer["error"]["message"]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
@@ -157,7 +159,15 @@ async def test_the_first_letters_of_an_id_end_nothing(house: House) -> None:
         ({"symbols": ["BTC"], "duration": "1h"}, "symbols", "is not a field here; known: alert, duration"),
         ({"symbol": "BTC", "duration": "1h"}, "symbol", "valid list"),
         ({"rule": ["chep"], "duration": "1h"}, "rule", "there is no rule 'chep'; did you mean cheap?"),
-        ({"kind": ["fundin"], "duration": "1h"}, "kind", "there is no kind 'fundin'; did you mean funding?"),
+        ({"kind": ["fundin"], "duration": "1h"}, "kind", "there is no kind of rule 'fundin'; did you mean funding?"),
+        (
+            {"symbol": ["BTCUSDT"], "duration": "1h"},
+            "symbol",
+            "is not how it is spelled here; write BTC, or BTC-USDT-PERP",
+        ),
+        ({"symbol": ["FOO"], "duration": "1h"}, "symbol", "no rule or venue speaks of 'FOO'"),
+        ({"venue": ["okxx"], "duration": "1h"}, "venue", "there is no venue 'okxx'; did you mean okx?"),
+        ({"labels": {"team": "dsk"}, "duration": "1h"}, "labels", "no rule has the label team: dsk"),
         ({"severity": ["loud"], "duration": "1h"}, "severity.0", "'info', 'warning' or 'critical'"),
         ({"alert": "x", "symbol": ["BTC"]}, "alert", "leave the others out"),
         ({"everything": True, "symbol": ["BTC"], "duration": "1h"}, "everything", "or the others"),
@@ -173,10 +183,20 @@ async def test_a_wrong_silence_is_refused_in_words(
     assert [] == await house.silences.listing()
 
 
+async def test_a_coin_that_was_not_heard_of_is_silenced_with_a_doubt(house: House) -> None:
+    """What has happened to it is heard of, at whichever venue."""
+    await happen(house, Episode("FOO-USDT-PERP"), Change.FIRED)
+    answers = [await silence(house, symbol=[name], duration="1h") for name in ("SOL", "FOO", "foo-usdt-perp")]
+
+    assert [(200, ["SOL was not heard of lately"]), (200, []), (200, [])] == [
+        (status, answer["doubts"]) for status, answer in answers
+    ]
+
+
 async def test_a_silence_keeps_the_next_alert_back_and_its_row_says_why(tmp_path: Path) -> None:
     """What still fires when it ends is told once."""
     async with Venue(USDT=1.0) as venue, Telegram() as phone:
-        home = Home(tmp_path, venue, sinks={"phone": {"url": phone.address(), "api_url": phone.url}})
+        home = Home(tmp_path, venue, sinks={"phone": at_phone(phone)})
         async with home.living() as house:
             _, begun = await silence(house, rule=["cheap"], duration="1h", reason="known")
             await house.ear.look()
@@ -212,16 +232,20 @@ async def test_an_alert_is_acknowledged_once_whoever_comes_later(guarded: House)
     assert first["alert"]["acknowledged"] == second["alert"]["acknowledged"]
 
 
-async def test_what_got_worse_can_be_seen_anew(house: House) -> None:
-    episode = Episode(started_ms=house.clock())
-    await happen(house, episode, Change.FIRED)
-    path = f"/api/alerts/{episode.episode_id}/ack"
-    _, first = await ask(house, path, "POST", json={})
-    episode.started_ms += HOUR_MS  # what follows comes later
-    await happen(house, episode, Change.ESCALATED)
-    _, second = await ask(house, path, "POST", json={})
+async def test_what_got_worse_can_be_seen_anew(tmp_path: Path) -> None:
+    home = Home(tmp_path, None)
+    async with home.living() as house:
+        episode = Episode(started_ms=house.clock())
+        await happen(house, episode, Change.FIRED)
+        path = f"/api/alerts/{episode.episode_id}/ack"
+        _, first = await ask(house, path, "POST", json={})
+        home.clock.ahead_ms += HOUR_MS
+        episode.started_ms = house.clock()  # what follows comes now
+        await happen(house, episode, Change.ESCALATED)
+        home.clock.ahead_ms += HOUR_MS
+        answers = [(await ask(house, path, "POST", json={}))[1] for _ in range(2)]
 
-    assert (True, True) == (first["is_new"], second["is_new"])
+    assert [True, True, False] == [answer["is_new"] for answer in (first, *answers)]
 
 
 async def test_what_is_over_is_not_acknowledged_but_stays_so_if_it_was(house: House) -> None:
@@ -252,6 +276,23 @@ async def test_private_alerts_are_there_for_nobody(house: House) -> None:
     assert (404, 404, 404) == (acknowledged, silenced, ended)
     assert [] == listed["silences"]
     assert await house.silences.acknowledgement(mine.episode_id) is None
+
+
+async def test_a_rule_about_an_account_is_there_for_nobody(tmp_path: Path) -> None:
+    """What its owner has snoozed in a chat names the rule and the symbol: neither is shown, ended or guessed."""
+    own = {"id": "my-balance", "type": "account", "coin": "USDT", "below": 500, "notify": "phone"}
+    async with Telegram() as phone:
+        home = Home(tmp_path, None, sinks={"phone": at_phone(phone)}, rules=[own])
+        async with home.living() as house:
+            meant = Matchers(rules=("my-balance",), symbols=("USDT",))
+            snoozed = await house.silences.add(author="anna (Telegram)", matchers=meant, until_ms=2**50)
+            _, listed = await ask(house, "/api/silences?all=true")
+            ended, _ = await ask(house, f"/api/silences/{snoozed.silence_id}", "DELETE")
+            refused, answer = await silence(house, rule=["my-balanc"], duration="1h")
+            guessed, _ = await silence(house, rule=["my-balance"], duration="1h")
+
+    assert ([], 404, 400, 400) == (listed["silences"], ended, refused, guessed)
+    assert "my-balance" not in answer["error"]["message"]
 
 
 async def test_one_alert_is_silenced_until_it_clears(house: House) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from jsonschema import Draft202012Validator
 from jsonschema import ValidationError as JsonError
@@ -12,17 +13,20 @@ from jsonschema import ValidationError as JsonError
 from daemon.house import House
 from daemon.server.api import RESOURCES
 from daemon.server.api.openapi import PATH, document
+from rules.alerts import Change
 from tests.chats import Telegram
 from tests.daemon.lanes import became
-from tests.daemon.server.api.asking import ask
-from tests.daemon.town import Home, Venue
+from tests.daemon.server.api.asking import ask, happen
+from tests.daemon.town import Home, Venue, at_phone, cheap
+from tests.storage.episodes import NOW, Episode
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     """A house in which USDT is below its peg and has been told of."""
     async with Venue(USDT=0.97) as venue, Telegram() as phone:
-        home = Home(tmp_path, venue, sinks={"phone": {"url": phone.address(), "api_url": phone.url}})
+        rules = [cheap(labels={"team": "desk"})]
+        home = Home(tmp_path, venue, sinks={"phone": at_phone(phone)}, rules=rules)
         async with home.living() as house:
             await phone.wait_for(lambda chat: len(chat.shown) == 1)
             await became(house.outbox, "phone", "sent")
@@ -126,6 +130,71 @@ async def test_an_alert_is_told_with_its_history(house: House) -> None:
     assert [None] == [change["muted"] for change in one["changes"]]
     assert {"alerts": []} == (await ask(house, "/api/alerts?firing=false"))[1]
     assert {"alerts": []} == (await ask(house, "/api/alerts?min_severity=critical"))[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter", "part"),
+    [
+        ("/api/alerts?rule=chep", "rule", "there is no rule 'chep'; did you mean cheap?"),
+        ("/api/alerts?kind=expresion", "kind", "did you mean expression?"),
+        ("/api/alerts?firing=perhaps", "firing", "valid boolean"),
+        ("/api/events?type=stablecoin", "type", "there is no event type 'stablecoin'; did you mean stablecoin_quote?"),
+        ("/api/events?type=stablecoin_quote&symbol=USDTT", "symbol", "did you mean USDT?"),
+        ("/api/events?type=stablecoin_quote&venue=defilama", "venue", "did you mean defillama?"),
+        ("/api/outbox?status=lost", "status", "'waiting'"),
+        ("/api/silences?al=true", "al", "known: all, limit"),
+    ],
+)
+async def test_a_filter_that_nothing_passes_is_refused(house: House, path: str, parameter: str, part: str) -> None:
+    """An empty answer would be believed, and asked for again and again."""
+    status, answer = await ask(house, path)
+
+    assert (400, parameter) == (status, answer["error"]["parameter"])
+    assert part in answer["error"]["message"]
+
+
+async def test_a_filter_that_nothing_has_passed_yet_is_answered_with_nothing(house: House) -> None:
+    """A rule of the file, a coin that everybody knows, and however it is typed."""
+    answers = [
+        await ask(house, path)
+        for path in (
+            "/api/alerts?rule=cheap&firing=false",
+            "/api/alerts?kind=funding",
+            "/api/events?type=funding_rate&symbol=btc&venue=OKX",
+        )
+    ]
+
+    assert [(200, {"alerts": []}), (200, {"alerts": []}), (200, {"events": []})] == answers
+    for found in ("symbol=usdt", "venue=DefiLlama"):
+        _, answer = await ask(house, f"/api/events?type=stablecoin_quote&{found}")
+        assert answer["events"], found
+
+
+async def test_a_rule_that_has_left_the_file_is_known_by_its_alerts(house: House) -> None:
+    await happen(house, Episode(started_ms=NOW), Change.FIRED)
+    status, answer = await ask(house, "/api/alerts?rule=hot-funding&firing=false")
+
+    assert (200, {"alerts": []}) == (status, answer)
+
+
+async def test_what_is_not_there_is_answered_as_every_refusal(house: House) -> None:
+    """Also what is asked with the wrong method; elsewhere a 404 is a page for people."""
+    _, described = await ask(house, PATH)
+    for method, path, expected, part in (
+        ("GET", "/api/alrts", (404, "not_found"), "there is nothing at /api/alrts; /api/openapi.json lists"),
+        ("GET", "/api/alerts/", (404, "not_found"), "there is nothing at /api/alerts/"),
+        ("PUT", "/api/silences", (405, "wrong_method"), "/api/silences is asked with GET or POST, not with PUT"),
+        ("POST", "/api/alerts", (405, "wrong_method"), "/api/alerts is asked with GET, not with POST"),
+    ):
+        status, answer = await ask(house, path, method, json={})
+
+        assert (*expected, True) == (status, answer["error"]["code"], part in answer["error"]["message"])
+        Draft202012Validator(schema_of(described, "/api/alerts", "GET", status)).validate(answer)
+    async with aiohttp.ClientSession() as session:
+        async with session.put(f"{house.server.url}/api/silences") as refused:
+            assert "GET, POST" == refused.headers["Allow"]
+        async with session.get(f"{house.server.url}/nothing") as page:
+            assert (404, "text/plain") == (page.status, page.content_type)
 
 
 async def test_events_are_read_on_from_an_id(house: House) -> None:

@@ -28,8 +28,9 @@ GUARDED = {"host": "0.0.0.0", "port": 0, "tables": False}
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """A house where nothing happens by itself."""
-    async with Home(tmp_path, None).living() as house:
+    """A house where nothing happens by itself. Of its rules one is told of here, the other is never heard of."""
+    rules = [{"id": f"{name}-funding", "type": "funding", "symbols": "*", "above": "1%"} for name in ("hot", "cold")]
+    async with Home(tmp_path, None, rules=rules).living() as house:
         yield house
 
 
@@ -82,6 +83,34 @@ async def test_every_change_is_told_in_order_and_in_words(house: House) -> None:
     assert ["fired", "escalated", "eased", "cleared"] == [frame["change"] for frame in told]
     assert all("BTC" in frame.pop("headline") for frame in told)
     assert answer["changes"] == told
+
+
+async def test_a_past_change_reads_as_it_was_then(house: House) -> None:
+    """Not as the alert is today: whoever reads on hears what those heard who listened."""
+    episode = Episode(started_ms=NOW)
+    async with watching(house) as client:
+        await listened(house)
+        for change, rate in ((Change.FIRED, 0.0008), (Change.ESCALATED, 0.002), (Change.EASED, 0.0007)):
+            await happen(house, episode, change, facts={"rate_8h": rate})
+        live = [await hear(client) for _ in range(3)]
+    async with watching(house, "?after=0") as client:
+        late = [await hear(client) for _ in range(3)]
+
+    assert live == late
+    assert 3 == len({frame["headline"] for frame in late})
+
+
+async def test_a_change_that_an_older_program_wrote_has_no_headline(house: House) -> None:
+    """Nor one of which another version has kept what we cannot read. The latest is the alert as it stands."""
+    await happen(house, Episode(started_ms=NOW), Change.FIRED, Change.ESCALATED, Change.CLEARED)
+    async with house.database.writer() as connection:
+        await connection.exec_driver_sql("UPDATE transitions SET alert = NULL WHERE id <> 2")
+        await connection.exec_driver_sql("UPDATE transitions SET alert = '{}' WHERE id = 2")
+    async with watching(house, "?after=0") as client:
+        told = [await hear(client) for _ in range(3)]
+
+    assert [None, None] == [frame["headline"] for frame in told[:2]]
+    assert "BTC" in told[2]["headline"]
 
 
 async def test_what_was_missed_comes_first_and_nothing_comes_twice(house: House) -> None:
@@ -225,6 +254,11 @@ async def test_pages_of_other_sites_hear_nothing(house: House, origin: str) -> N
         ("?after=soon", "after", "valid integer"),
         ("?after=99", "after", "the newest change is 0"),
         ("?min_severity=loud", "min_severity", "'info', 'warning' or 'critical'"),
+        ("?rule=nope", "rule", "there is no rule 'nope'; known: cold-funding, hot-funding"),
+        ("?rule=hot-fundin", "rule", "did you mean hot-funding?"),
+        ("?kind=fundin", "kind", "there is no kind of rule 'fundin'; did you mean funding?"),
+        ("?symbol=BTCUSDT", "symbol", "write BTC, or BTC-USDT-PERP"),
+        ("?symbol=nosuch", "symbol", "no rule or venue speaks of 'nosuch'"),
     ],
 )
 async def test_who_asks_wrongly_is_told_what_would_be_right(

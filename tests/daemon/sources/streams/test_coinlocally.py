@@ -23,7 +23,7 @@ from daemon.wire import coinlocally_server as server
 from rules.events import AccountUpdate, AdlUpdate, MarkPrice, OrderUpdate
 from rules.selection import Selection
 from tests.daemon.sources.loopback import QUICK, House, Venue, house, supervised, until
-from tests.daemon.wire.test_coinlocally import ADL, ORDER, UPDATE, packed
+from tests.daemon.wire.coinlocally_page import ADL, ORDER, UPDATE, packed
 
 KEY = "cl-very-secret-key"
 Greet = Callable[[Venue, ServerConnection], Awaitable[None]]

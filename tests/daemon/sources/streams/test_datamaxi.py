@@ -14,6 +14,7 @@ from websockets.http11 import Request, Response
 from daemon.sources import configs
 from daemon.sources.base import Feed, Wanted
 from daemon.sources.streams import datamaxi
+from daemon.supervisor import Busy
 from daemon.wire import datamaxi as wire
 from rules.events import FundingRate, Liquidation
 from rules.selection import Selection
@@ -78,8 +79,8 @@ async def test_a_partial_acknowledgement_is_a_partial_failure() -> None:
             assert len(venue.heard[0]) == 1
 
 
-async def test_a_refused_key_ends_the_feed_once_and_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
-    """Asking again with a wrong key helps nobody; the far end's text quotes the key, ours must not."""
+async def test_a_refused_key_is_said_once_and_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
+    """Asking again soon helps nobody; the far end's text quotes the key, ours must not."""
     caplog.set_level(logging.DEBUG)
 
     def gate(connection: ServerConnection, _request: Request) -> Response:
@@ -99,6 +100,19 @@ async def test_a_refused_key_ends_the_feed_once_and_is_never_shown(caplog: pytes
     ours = [record for record in caplog.records if record.name.startswith("daemon")]
     assert len([record for record in ours if record.levelno == logging.ERROR]) == 2
     assert KEY not in repr([vars(record) for record in ours])
+
+
+async def test_a_page_of_a_firewall_is_no_word_about_the_key() -> None:
+    """It keeps us out for a while, whatever key we show."""
+
+    def gate(connection: ServerConnection, _request: Request) -> Response:
+        return connection.respond(HTTPStatus.FORBIDDEN, "<html>Access denied</html>")
+
+    async with Venue(answer, gate=gate) as venue, rest({wire.SYMBOLS: symbols}) as host, house(Wanted(WISHES)) as home:
+        with pytest.raises(Busy) as caught:
+            await market(venue, host, home).run()
+
+    assert 600.0 == caught.value.retry_after_s
 
 
 async def test_a_key_in_a_goodbye_is_not_shown() -> None:

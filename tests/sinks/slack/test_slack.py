@@ -1,45 +1,17 @@
 """Slack, webhook and bot: each row of the outcome table, edits, and the plain text when blocks are refused."""
 
 import json
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from msgspec.structs import replace
 
 from sinks import address
-from sinks.base import Busy, Gone, Message, Uncertain, Undeliverable, Unreached
+from sinks.base import Busy, Button, Gone, Message, Uncertain, Undeliverable, Unreached
 from sinks.outcome import EditLost
-from sinks.post import open_session
 from sinks.slack import SlackBotSink, SlackWebhookSink
 from tests.chats import Mood, Reply, Slack, Slow, Vanish, html_page
 from tests.sinks.samples import CLEARED, HOSTILE, HURRY, WARNING
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with open_session() as session:
-        yield session
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[Slack]:
-    async with Slack() as chat:
-        yield chat
-
-
-@pytest.fixture
-def hook(chat: Slack, session: aiohttp.ClientSession) -> SlackWebhookSink:
-    place = address.parse(chat.hook_address)
-    assert isinstance(place, address.SlackWebhook)
-    return SlackWebhookSink("desk", place, session=session, api_url=chat.url, patience=HURRY)
-
-
-@pytest.fixture
-def bot(chat: Slack, session: aiohttp.ClientSession) -> SlackBotSink:
-    place = address.parse(chat.bot_address)
-    assert isinstance(place, address.SlackBot)
-    return SlackBotSink("desk", place, session=session, api_url=chat.api_url, patience=HURRY)
 
 
 def word(status: int, text: str) -> Reply:
@@ -111,6 +83,8 @@ async def test_each_answer_to_a_webhook_is_what_it_is(
         (refusal("token_revoked"), Gone),
         (refusal("something_new"), Undeliverable),
         (Reply(200, '{"ok":false,"error":"OKX funding"}'), Undeliverable),
+        (Reply(502, '{"ok":false,"error":"accès refusé"}', encoding="latin-1"), Uncertain),
+        (Reply(200, f'{{"ok":true,"more":{"[" * 5_000}{"]" * 5_000}}}'), Uncertain),
     ],
 )
 async def test_each_answer_to_a_bot_is_what_it_is(
@@ -260,3 +234,22 @@ async def test_what_speaks_again_is_in_the_thread_and_in_the_channel(chat: Slack
     assert [(None, None), (first.message_id.partition("/")[2], True)] == [
         (seen.body.get("thread_ts"), seen.body.get("reply_broadcast")) for seen in chat.requests
     ]
+
+
+BUTTONS = ((Button("Acknowledge", "ack:00ff"),), (Button("Snooze 1h", "1h:00ff"), Button("Snooze 4h", "4h:00ff")))
+
+
+async def test_a_bot_shows_buttons_and_an_edit_takes_them_away(chat: Slack, bot: SlackBotSink) -> None:
+    receipt = await bot.deliver(replace(WARNING, buttons=BUTTONS))
+    before = [one["value"] for one in chat.shown[0].raw["blocks"][-1]["elements"]]
+    await bot.deliver(CLEARED, edits=receipt.message_id)
+
+    assert ["ack:00ff", "1h:00ff", "4h:00ff"] == before
+    assert "actions" not in [block["type"] for block in chat.shown[0].raw["blocks"]]
+
+
+async def test_a_webhook_has_no_buttons(chat: Slack, hook: SlackWebhookSink) -> None:
+    """Nobody would hear them being pressed."""
+    await hook.deliver(replace(WARNING, buttons=BUTTONS))
+
+    assert ["header", "section", "context"] == [block["type"] for block in chat.shown[0].raw["blocks"]]
