@@ -6,11 +6,12 @@ RUN := $(BIN)/.installed-run
 DEV := $(BIN)/.installed-dev
 CODE := daemon rules sinks storage tests bench
 
-.PHONY: help demo run test check fmt lint types imports bench schema lock clean
+.PHONY: help demo run test laws check fmt lint types imports bench schema lock clean
 help:
 	@echo "make demo    venues in a box, a daemon against them, alerts on this console (DEMO_S=30 stops by itself)"
 	@echo "make run     the live venues that need no key, with rules.example.yaml"
 	@echo "make test    the whole test suite"
+	@echo "make laws    the laws of delivery at length (EXAMPLES=1000 MINUTES=30; SEED=7 MACHINE=troubles plays a round again)"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make bench   the measurements of docs/performance.md"
 	@echo "make schema  renew rules.schema.json, which editors read"
@@ -37,7 +38,11 @@ run: $(RUN)
 	@$(BIN)/tocsin run
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+laws: $(DEV)
+	$(BIN)/python -m tests.storage.at_length $(if $(MACHINE),--machine $(MACHINE)) $(if $(EXAMPLES),--examples $(EXAMPLES)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 check: $(DEV)
 	$(BIN)/ruff format --check $(CODE)

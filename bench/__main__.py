@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import backtest, books, decision_to_post, decoders, fanout, hot_path, journal_rate, startup, views
+from bench import backtest, books, decision_to_post, decoders, fanout, hot_path, journal_rate, pictures, startup, views
 from bench.measure import Row
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "backtest": backtest.rows,
     "decoders": decoders.rows,
     "books": books.rows,
+    "pictures": pictures.rows,
 }
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 

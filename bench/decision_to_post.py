@@ -13,7 +13,8 @@ from aiohttp import web
 from bench.measure import Row, quantile
 from daemon.bus import Mailbox
 from daemon.clock import wall_ms
-from daemon.dispatch import Dispatch, LaneConfig
+from daemon.courier import LaneConfig
+from daemon.dispatch import Dispatch
 from daemon.keeping import Keeping
 from daemon.recorder import Recorder
 from rules.delivery import Grouping, Policy, Post, SinkPolicy
