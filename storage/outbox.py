@@ -68,6 +68,7 @@ class Outbox:
         """Put back what was claimed then, if anything was: it certainly did not leave."""
         async with self._database.writer() as connection:
             values = {"the_lane": lane, "claimed_ms": claimed_ms}
+            await connection.execute(say.uncount_claimed, values)
             return (await connection.execute(say.unclaim, values)).rowcount > 0
 
     async def send_anew(self, key: str) -> None:
@@ -159,6 +160,7 @@ class Outbox:
             values = {"the_lane": lane, "until_ms": until_ms, "the_reason": reason}
             await connection.execute(say.hold_lane, values)
             if key is not None:
+                await connection.execute(say.uncount, {"the_lane": lane})
                 await _wait_again(connection, key, until_ms, reason, attempts=0)
 
     async def disable_lane(
@@ -172,6 +174,7 @@ class Outbox:
             values = {"the_lane": lane, "the_reason": reason, "now_ms": self._database.clock()}
             await connection.execute(say.disable_lane, values)
             if key is not None:
+                await connection.execute(say.uncount, {"the_lane": lane})
                 await _wait_again(connection, key, None, reason, attempts=0)
             await _add(connection, list(tell))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import String, and_, bindparam, case, delete, func, literal, null, or_, select, update
+from sqlalchemy import String, and_, bindparam, case, delete, exists, func, literal, null, or_, select, update
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 
 from rules.alerts import Severity
@@ -192,6 +192,23 @@ unclaim = (  # the answer to the claim was lost, and with it the message
     .where(_lane, _is_sending, outbox.c.send_started_ms == bindparam("claimed_ms"))
     .values(status=WAITING, send_started_ms=null())
 )
+uncount = (  # what is put back is counted when it is claimed again; one is in flight, so the stretch is still the same
+    update(lanes)
+    .where(
+        lanes.c.lane == bindparam("the_lane"),
+        lanes.c.window_count > 0,
+        exists().where(
+            _lane,
+            _is_sending,
+            outbox.c.attempts == 0,
+            outbox.c.repeats == 0,
+            outbox.c.edit_of.is_(None),
+            func.coalesce(outbox.c.form, "") != Form.WORDS.value,
+        ),
+    )
+    .values(window_count=lanes.c.window_count - 1)
+)
+uncount_claimed = uncount.where(exists().where(_lane, _is_sending, outbox.c.send_started_ms == bindparam("claimed_ms")))
 no_longer_an_edit = update(outbox).where(_key, _is_sending).values(edit_of=null())
 send_once_more = (  # only what has not been repeated yet
     update(outbox)

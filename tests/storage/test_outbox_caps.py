@@ -1,5 +1,6 @@
 """What counts against a sink's cap, who is held by a lane that is held, and what a person wants all the same."""
 
+import pytest
 from msgspec.structs import replace
 
 from rules.alerts import Change, Severity
@@ -46,6 +47,30 @@ async def test_what_is_tried_again_is_counted_once(database: Database, clock: Cl
     for _ in range(3):
         delivery = await on.claim()
         await on.outbox.retry_at(delivery.key, clock(), "connection refused")
+    delivery = await on.claim()
+    await on.outbox.sent(delivery.key, "17", clock())
+    await say(on, Change.FIRED, Story(number=1))
+
+    assert await waits_for_a_digest(on, Story(number=2))
+
+
+@pytest.mark.parametrize("how", ["refused", "answer lost", "sink gone"])
+async def test_what_did_not_leave_is_not_counted(database: Database, clock: Clock, how: str) -> None:
+    """However often it is put back: it counts when it leaves, and then once."""
+    on = capped(database, clock, 2)
+    await on.tell(Change.FIRED, Story())
+    clock.now_ms += 2_000
+    for _ in range(3):
+        refused = await on.claim()
+        match how:
+            case "refused":
+                await on.outbox.hold_lane("desk", clock() + 1_000, "too many requests", key=refused.key)
+            case "answer lost":
+                assert await on.outbox.unclaim("desk", clock())
+            case "sink gone":
+                await on.outbox.disable_lane("desk", "kicked out", key=refused.key)
+                await on.outbox.enable_lane("desk")
+        clock.now_ms += 1_000
     delivery = await on.claim()
     await on.outbox.sent(delivery.key, "17", clock())
     await say(on, Change.FIRED, Story(number=1))
