@@ -18,6 +18,7 @@ from sqlalchemy import create_engine
 
 from storage.migrations import HEAD, upgrade
 from storage.schema import metadata
+from tests.patience import PATIENCE_S
 
 POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 
@@ -90,7 +91,7 @@ END $$
 
 async def run(url: str, statement: str) -> None:
     """One statement on a connection of its own, outside any transaction."""
-    connection = await asyncpg.connect(url, timeout=5)
+    connection = await asyncpg.connect(url, timeout=PATIENCE_S)
     try:
         await connection.execute(statement)
     finally:

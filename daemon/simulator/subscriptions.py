@@ -45,15 +45,15 @@ class Subscriptions:
         """Everything that at least one client listens to."""
         return frozenset(self.clients)
 
-    async def until(self, *topics: str, timeout_s: float = 10.0) -> None:
+    async def until(self, *topics: str, timeout_s: float = 60.0) -> None:
         """Wait until all of these are subscribed; without a name, until anything is."""
         await self._until(lambda: self.topics.issuperset(topics) if topics else bool(self.clients), timeout_s)
 
-    async def until_gone(self, timeout_s: float = 10.0) -> None:
+    async def until_gone(self, timeout_s: float = 60.0) -> None:
         """Wait until no client is connected."""
         await self._until(lambda: not self.connections, timeout_s)
 
-    async def until_connected(self, count: int = 1, timeout_s: float = 10.0) -> None:
+    async def until_connected(self, count: int = 1, timeout_s: float = 60.0) -> None:
         """Wait until so many clients are connected."""
         await self._until(lambda: len(self.connections) >= count, timeout_s)
 

@@ -11,6 +11,8 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
+from tests.patience import PATIENCE_S
+
 
 class Reply(msgspec.Struct, frozen=True):
     """Answer with exactly this, and take no notice of the message."""
@@ -109,10 +111,13 @@ class Chat:
         """Let every slow answer go."""
         self._released.set()
 
-    async def wait_for(self, condition: Callable[[Self], bool], *, within_s: float = 10.0) -> None:
+    async def wait_for(self, condition: Callable[[Self], bool]) -> None:
         """Return once the condition holds; it is asked after each request."""
-        async with asyncio.timeout(within_s), self._arrived:
-            await self._arrived.wait_for(lambda: condition(self))
+        try:
+            async with asyncio.timeout(PATIENCE_S), self._arrived:
+                await self._arrived.wait_for(lambda: condition(self))
+        except TimeoutError:
+            raise AssertionError(f"never came; what did come:\n{self._record()}") from None
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
@@ -138,6 +143,12 @@ class Chat:
             charset=answer.encoding,
             headers=CIMultiDict(answer.headers),
         )
+
+    def _record(self) -> str:
+        """The newest requests and messages, shortened, for whoever must find out what a test waited for in vain."""
+        requests = [f"{seen.at_s:.3f} {seen.method} {seen.path} {str(seen.body)[:300]}" for seen in self.requests[-20:]]
+        messages = [f"{one.message_id}, edited {one.edits} times: {one.text[:200]!r}" for one in self.shown[-20:]]
+        return "\n".join([*requests, "--- shown", *messages])
 
     def _mood(self, seen: Seen) -> Mood | None:
         """How this request is treated."""

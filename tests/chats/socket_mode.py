@@ -14,8 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from tests.chats.base import Reply, Seen, Shown
-
-PATIENCE_S = 10.0
+from tests.patience import PATIENCE_S
 
 
 class Acknowledged(msgspec.Struct, frozen=True):

@@ -18,8 +18,8 @@ from sinks.post import Patience
 from sinks.registry import Options, PacedSink, build
 from storage.listing import Entry
 from storage.outbox import Outbox
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 10.0
 QUICK = Options(patience=Patience(connect_s=2.0, answer_s=5.0))
 
 
@@ -112,7 +112,7 @@ async def dispatching(
 @asynccontextmanager
 async def locked(file: Path) -> AsyncIterator[None]:
     """Another program holds the database for writing. It waits its turn in a thread: ours may be in the middle of one."""
-    connection = sqlite3.connect(file, isolation_level=None, timeout=5, check_same_thread=False)
+    connection = sqlite3.connect(file, isolation_level=None, timeout=PATIENCE_S, check_same_thread=False)
     try:
         await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
         yield

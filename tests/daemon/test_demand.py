@@ -12,6 +12,7 @@ from daemon.demand import LINGER_S, Demand, Lease
 from daemon.wishes import Wish
 from rules.events import MarkPrice, Trade
 from rules.selection import Selection
+from tests.patience import PATIENCE_S
 
 COINS = ["BTC", "ETH", "SOL", "DOGE"]
 A, B, C, D = ((MarkPrice, "binance", Selection.of([coin])) for coin in COINS)
@@ -171,7 +172,7 @@ async def test_a_real_clock_lets_go_too() -> None:
     lease = demand.want([(Trade, None, Selection(None))])
     changed.clear()
     lease.release()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await changed.wait()
 
     assert frozenset() == demand.wishes

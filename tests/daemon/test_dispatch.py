@@ -19,6 +19,7 @@ from storage.outbox import Outbox
 from tests.chats import Reply, Slack, Slow, Telegram
 from tests.daemon.decided import ETH, decide, hook_lane, telegram_lane
 from tests.daemon.lanes import Clock, became, dispatching, locked, sinks_at, until
+from tests.patience import PATIENCE_S
 from tests.storage.episodes import HOUR_MS, NOW
 
 
@@ -30,7 +31,7 @@ async def test_a_lane_keeps_its_order(journal: Journal, outbox: Outbox, clock: C
         for symbol in symbols:
             await decide(journal, "desk", symbol=symbol)
         async with dispatching(outbox, sinks, clock) as dispatch:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while len(slack.shown) < len(symbols):
                     clock.now_ms += 2_000
                     dispatch.ring(["desk"])

@@ -17,6 +17,7 @@ from storage.outbox import Outbox
 from tests.chats import Chat, JsonHook, Reply, Slack, Slow, Telegram, Vanish, html_page, telegram_error, too_many
 from tests.daemon.decided import ETH, Place, bot_lane, decide, hook_lane, telegram_lane
 from tests.daemon.lanes import Clock, became, dispatching, sinks_at, until
+from tests.patience import PATIENCE_S
 from tests.storage.episodes import NOW
 
 
@@ -75,7 +76,7 @@ async def test_what_does_not_leave_is_tried_until_it_expires(journal: Journal, o
 
 
 async def attempts_are(outbox: Outbox, attempts: int) -> Entry:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             (entry,) = await outbox.listing()
             if (entry.status, entry.attempts) == ("waiting", attempts):

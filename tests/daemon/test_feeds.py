@@ -23,6 +23,7 @@ from rules.selection import Selection
 from tests.daemon.lanes import until
 from tests.daemon.sources.loopback import rest
 from tests.daemon.town import FEED, Venue
+from tests.patience import PATIENCE_S
 
 ALL: frozenset[Wish] = frozenset({(StablecoinQuote, None, Selection(None))})
 SOME: frozenset[Wish] = frozenset({(StablecoinQuote, "defillama", Selection(frozenset({"DAI"})))})
@@ -177,7 +178,7 @@ async def test_a_bug_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Venue(USDT=1.0) as venue, feeds_to([]) as feeds:
         await feeds.use(ALL, defillama(venue))
         with pytest.raises(ExceptionGroup) as caught:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 await feeds.trouble
 
     assert caught.group_contains(ZeroDivisionError)

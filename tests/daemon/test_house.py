@@ -20,6 +20,7 @@ from storage.trouble import StorageTrouble
 from tests.chats import Slow, Telegram, telegram_error
 from tests.daemon.lanes import became, locked, until
 from tests.daemon.town import QUICK, Home, Venue, cheap
+from tests.patience import PATIENCE_S
 
 
 async def test_a_price_becomes_a_message_and_the_end_changes_it(home: Home, venue: Venue, phone: Telegram) -> None:
@@ -65,7 +66,7 @@ async def test_a_bug_in_a_driver_stops_the_house_loudly(
         async with AsyncExitStack() as stack:
             house = await House.open(load([home.file]), stack, clock=home.clock, options=QUICK)
             with pytest.raises(ExceptionGroup) as caught:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE_S):
                     await house.live(asyncio.Event())  # nobody stops it
     assert caught.group_contains(ZeroDivisionError)
 
@@ -85,7 +86,7 @@ async def test_a_bug_in_a_source_stops_the_house_loudly(home: Home, monkeypatch:
     async with AsyncExitStack() as stack:
         house = await House.open(load([home.file]), stack, clock=home.clock, options=QUICK)
         with pytest.raises(ExceptionGroup) as caught:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 await house.live(stop)
     assert caught.group_contains(ZeroDivisionError)
 
@@ -116,7 +117,7 @@ async def test_being_cancelled_is_clean_and_quick(
     phone.always = Slow()
     venue.prices["USDT"] = 0.97
     before = asyncio.all_tasks()
-    async with asyncio.timeout(5), AsyncExitStack() as stack:
+    async with asyncio.timeout(PATIENCE_S), AsyncExitStack() as stack:
         house = await House.open(load([home.file]), stack, clock=home.clock, options=QUICK)
         living = asyncio.create_task(house.live(asyncio.Event()), name="house")
         await phone.wait_for(lambda chat: len(chat.requests) == 1)
@@ -162,7 +163,7 @@ async def test_a_database_that_takes_nothing_ends_the_wait_for_chats_too(
             stop.set()
             with pytest.raises(StorageTrouble, match="is locked by another process"):
                 await living
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await stack.aclose()
     phone.release()
 
@@ -177,7 +178,7 @@ async def locked_after(home: Home) -> AsyncIterator[House]:
         living = asyncio.create_task(house.live(stop), name="house")
         yield house
         stop.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(StorageTrouble, match=r"is locked by another process.*is not written down"):
                 await living
 

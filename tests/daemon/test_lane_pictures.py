@@ -22,6 +22,7 @@ from storage.outbox import Outbox
 from tests.chats import Chat, Mood, Reply, Slack, Slow, Telegram, Vanish, telegram_error, too_many
 from tests.daemon.lanes import Clock, became, dispatching, sinks_at, until
 from tests.daemon.painting import BTC, ETH, Painter, at_phone, fire, is_shown, methods
+from tests.patience import PATIENCE_S
 from tests.storage.episodes import NOW
 
 
@@ -85,7 +86,7 @@ async def test_words_do_not_wait_for_a_late_picture(journal: Journal, outbox: Ou
 
 async def renamed(outbox: Outbox, *names: str) -> None:
     """The outbox knows the messages by these names, oldest first."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while [entry.message_id for entry in await outbox.listing()][::-1] != list(names):  # noqa: ASYNC110 - a table
             await asyncio.sleep(0.005)
 
@@ -269,7 +270,7 @@ async def test_only_so_many_pictures_are_waited_for(journal: Journal, outbox: Ou
 async def test_stopping_waits_for_no_picture(journal: Journal, outbox: Outbox, clock: Clock) -> None:
     """One is still being made."""
     painter = Painter(ready=False)
-    async with asyncio.timeout(5), at_phone(outbox, clock, painter) as (telegram, dispatch):
+    async with asyncio.timeout(PATIENCE_S), at_phone(outbox, clock, painter) as (telegram, dispatch):
         await fire(journal)
         dispatch.ring(["phone"])
         await became(outbox, "phone", "sent")

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from storage.database import Database, StorageTrouble
 from tests.chats import Chat
-from tests.e2e.living import WITHIN_S
+from tests.patience import PATIENCE_S
 
 SETTLED = {"sent", "uncertain"}
 _DECIDED = text(
@@ -58,7 +58,7 @@ async def lines(database: Database) -> list[Line]:
 
 async def settled(url: str) -> list[Line]:
     """Wait until nothing waits and nothing is on its way; every message then."""
-    async with asyncio.timeout(WITHIN_S), looking(url) as database:
+    async with asyncio.timeout(PATIENCE_S), looking(url) as database:
         while True:
             async with database.reader() as connection:
                 left = (await connection.execute(_UNSETTLED)).scalar()
@@ -69,7 +69,7 @@ async def settled(url: str) -> list[Line]:
 
 async def free(url: str) -> None:
     """Wait until the server has noticed that the session of a killed process is over."""
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 await (await Database.open(url)).close()

@@ -15,8 +15,7 @@ from daemon.simulator.box import Box
 from daemon.sources.base import FeedStatus
 from sinks.registry import Options
 from tests.chats import Chat, JsonHook, Slack, Telegram
-
-WITHIN_S = 10.0
+from tests.patience import PATIENCE_S
 
 
 class Chats:
@@ -90,13 +89,13 @@ async def living(
             yield house
         finally:
             stop.set()
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(PATIENCE_S):
                 await life
 
 
-async def until(condition: Callable[[], bool], *, within_s: float = WITHIN_S) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     """For conditions that nobody announces: looked at again each time the loop has turned."""
-    async with asyncio.timeout(within_s):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for, and the wait has a deadline
             await asyncio.sleep(0.005)
 

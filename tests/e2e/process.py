@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.e2e.living import WITHIN_S
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 25.0  # a loaded machine with two cores
 
 
 class Running:
@@ -33,39 +32,47 @@ class Running:
     def pid(self) -> int:
         return self.process.pid
 
-    async def said(self, pattern: str, *, where: str = "out", within_s: float = START_S) -> re.Match[str]:
+    async def said(self, pattern: str, *, where: str = "out") -> re.Match[str]:
         """Wait until what was said matches; the match."""
         sought = re.compile(pattern, re.MULTILINE)
         try:
-            async with asyncio.timeout(within_s), self._news:
+            async with asyncio.timeout(PATIENCE_S), self._news:
                 await self._news.wait_for(lambda: sought.search(self._heard(where)) or self._is_deaf())
         except TimeoutError:
             pass  # what it did say is more telling, below
         found = sought.search(self._heard(where))
-        assert found is not None, f"never said {pattern!r} on {where}\n--- out\n{self.out}\n--- err\n{self.err}"
+        assert found is not None, f"never said {pattern!r} on {where}{self._words}"
         return found
 
     async def url(self) -> str:
         """Where its page is; it has said so once it lives."""
         return (await self.said(r"^  page +(http://\S+)$"))[1]
 
-    async def ends(self, *, within_s: float = START_S) -> int:
+    async def ends(self) -> int:
         """Its exit code, and all its words are in."""
-        async with asyncio.timeout(within_s):
-            code = await self.process.wait()
-            await asyncio.wait(self._ears)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                code = await self.process.wait()
+                await asyncio.wait(self._ears)
+        except TimeoutError:
+            raise AssertionError(f"never ended{self._words}") from None
         return code
 
     async def stops(self) -> int:
         """Asked politely, it ends within seconds; its exit code."""
         os.kill(self.pid, signal.SIGTERM)
-        return await self.ends(within_s=WITHIN_S)
+        return await self.ends()
 
     async def dies(self) -> None:
         """Killed, with no time for a last word."""
         if self.process.returncode is None:
             os.kill(self.pid, signal.SIGKILL)
         await self.ends()
+
+    @property
+    def _words(self) -> str:
+        """For whoever must find out why it did not do what it should."""
+        return f"\n--- out\n{self.out}\n--- err\n{self.err}"
 
     def _heard(self, where: str) -> str:
         return self.out if where == "out" else self.err

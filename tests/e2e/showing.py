@@ -13,8 +13,8 @@ from daemon.house import House
 from daemon.simulator.box import Box
 from tests.e2e.living import living, written
 from tests.e2e.market import Clock, closed, quiet
+from tests.patience import PATIENCE_S
 
-FIRST_FRAME_S = 10.0
 FUTURES, STABLE = "/tzone_apis/services/futures/ws", "/tzone_apis/services/stablecoins"
 YEAR_2024 = "start_time=1719878400000&end_time=1719882000000"
 
@@ -90,7 +90,7 @@ class Show:
     async def dialled(self, request: str) -> AsyncIterator[ClientConnection]:
         """A plain client that asks exactly this."""
         address = self.house.server.url.replace("http://", "ws://") + request
-        async with connect(address, proxy=None, max_size=None, open_timeout=FIRST_FRAME_S, close_timeout=1) as ws:
+        async with connect(address, proxy=None, max_size=None, open_timeout=PATIENCE_S, close_timeout=1) as ws:
             yield ws
 
 
@@ -116,23 +116,23 @@ async def showing(folder: Path, **server: Any) -> AsyncIterator[Show]:
         liquidations = house.showroom.views.liquidations
         await show.liquidated()
         await show.liquidated(2.0, "ETH-USDT-PERP")
-        async with asyncio.timeout(FIRST_FRAME_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(liquidations.latest(10)) < 2:  # noqa: ASYNC110 - a view announces nothing, and the wait ends
                 await asyncio.sleep(0.01)
         yield show
 
 
-async def hear(ws: ClientConnection, within_s: float = FIRST_FRAME_S) -> dict[str, Any]:
+async def hear(ws: ClientConnection) -> dict[str, Any]:
     """The next frame."""
-    async with asyncio.timeout(within_s):
+    async with asyncio.timeout(PATIENCE_S):
         frame: dict[str, Any] = json.loads(await ws.recv())
         return frame
 
 
-async def hear_until(ws: ClientConnection, true: Any, within_s: float = FIRST_FRAME_S) -> dict[str, Any]:
+async def hear_until(ws: ClientConnection, true: Any) -> dict[str, Any]:
     """The first frame of which this is true."""
-    async with asyncio.timeout(within_s):
-        while not true(frame := await hear(ws, within_s)):
+    async with asyncio.timeout(PATIENCE_S):
+        while not true(frame := await hear(ws)):
             pass
         return frame
 

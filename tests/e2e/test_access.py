@@ -19,9 +19,10 @@ from daemon.clock import wall_ms
 from daemon.server.auth import ACCESS_LIFE_S, LOOK_EVERY_S
 from daemon.simulator.box import Box
 from tests.databases import both
-from tests.e2e.living import WITHIN_S, living, until, written
+from tests.e2e.living import living, until, written
 from tests.e2e.market import closed, quiet
 from tests.e2e.process import answer, tocsin
+from tests.patience import PATIENCE_S
 
 FEED = "/tzone_apis/services/futures/ws/live-liquidation-feed"
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -96,7 +97,7 @@ async def refused(url: str, **headers: str) -> tuple[int, str]:
 
 async def let_in(url: str, key: str) -> None:
     """Wait until the daemon has looked at its keys."""
-    async with asyncio.timeout(LOOK_EVERY_S + WITHIN_S):
+    async with asyncio.timeout(LOOK_EVERY_S + PATIENCE_S):
         while True:
             try:
                 async with dialled(url, x_api_key=key):
@@ -107,7 +108,7 @@ async def let_in(url: str, key: str) -> None:
 
 async def goodbye(client: ClientConnection) -> int:
     """Its code, after whatever frames came before."""
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(ConnectionClosed) as found:
             while True:
                 await client.recv()
@@ -131,7 +132,7 @@ async def test_from_no_key_to_a_revoked_one(tmp_path: Path) -> None:
                 await client.recv()
                 await box.subscriptions("okx").until("liquidation-orders:SWAP")
                 await box.say("okx", [closed("okx", 25.0, at_ms=wall_ms())])
-                async with asyncio.timeout(WITHIN_S):
+                async with asyncio.timeout(PATIENCE_S):
                     while b'"okx"' not in (frame := await client.recv(decode=False)).lower():
                         pass
                 assert re.search(rb"BTC", frame)

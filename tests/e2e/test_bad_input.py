@@ -20,9 +20,10 @@ from storage.database import Database
 from storage.trouble import StorageTrouble
 from tests.chats import JsonHook, Reply, Slow
 from tests.e2e.ledger import copies, settled
-from tests.e2e.living import WITHIN_S, addresses, feed, living, until, written
+from tests.e2e.living import addresses, feed, living, until, written
 from tests.e2e.market import closed, quiet
 from tests.e2e.process import ROOT, answer
+from tests.patience import PATIENCE_S
 
 WHALE: dict[str, Any] = {"id": "whale", "type": "liquidation", "symbols": ["BTC"], "at_least": "$1m"}
 TOPIC = "!forceOrder@arr"
@@ -199,7 +200,7 @@ async def pragma(house: House, *words: str) -> None:
 async def locked(database: Path) -> AsyncIterator[None]:
     """Another connection holds the lock. Taken between two transactions of ours, which need this loop to end."""
     with closing(sqlite3.connect(database, isolation_level=None, timeout=0)) as other:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not other.in_transaction:
                 with suppress(sqlite3.OperationalError):
                     other.execute("BEGIN IMMEDIATE")
@@ -368,7 +369,7 @@ async def test_a_database_that_may_only_be_read_is_named() -> None:
             allow_writing(folder, False)
             command = [sys.executable, "-c", AS_NOBODY, *map(str, files)]
             ended = await asyncio.to_thread(
-                subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
+                subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S
             )
             allow_writing(folder, True)
             await arrives(files, chat)

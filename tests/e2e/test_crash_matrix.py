@@ -34,7 +34,7 @@ class Scene:
         self.box, self.chat, self.files, self.url = box, chat, files, url
 
     async def order(self, quantity: float) -> None:
-        await self.box.subscriptions("binance").until(TOPIC, timeout_s=30)
+        await self.box.subscriptions("binance").until(TOPIC)
         await self.box.say("binance", [closed("binance", quantity)])
 
     async def forget(self, daemon: Running) -> None:
@@ -169,7 +169,7 @@ async def test_killed_at_random_in_a_burst(tmp_path: Path, database_url: str, se
 
             async with tocsin("run", *(word for file in files for word in ("-c", file))) as daemon:
                 saying = asyncio.create_task(burst(on, orders, dice.choice((1, 5, 50))), name="burst")
-                await until(is_time, within_s=30)
+                await until(is_time)
                 await on.forget(daemon)
                 saying.cancel()
                 await asyncio.wait({saying})
@@ -181,7 +181,7 @@ async def test_killed_at_random_in_a_burst(tmp_path: Path, database_url: str, se
 
 async def burst(on: Scene, quantities: list[float], at_once: int) -> None:
     """Say them in groups, one group after the other."""
-    await on.box.subscriptions("binance").until(TOPIC, timeout_s=30)
+    await on.box.subscriptions("binance").until(TOPIC)
     for start in range(0, len(quantities), at_once):
         group = quantities[start : start + at_once]
         await on.box.say("binance", [closed("binance", quantity) for quantity in group])

@@ -17,9 +17,10 @@ from storage.outbox import Outbox
 from storage.silences import Silences
 from tests.chats import Slack, Slow, Telegram
 from tests.e2e.ledger import looking
-from tests.e2e.living import WITHIN_S, addresses, written
+from tests.e2e.living import addresses, written
 from tests.e2e.market import closed, quiet
 from tests.e2e.process import Running, tocsin
+from tests.patience import PATIENCE_S
 
 RULE = {"id": "whale", "type": "liquidation", "symbols": ["BTC"], "at_least": "$1m"}
 TOPIC = "!forceOrder@arr"
@@ -72,7 +73,7 @@ class Scene:
     @asynccontextmanager
     async def daemon(self) -> AsyncIterator[Running]:
         async with tocsin("run", *(word for file in self.files for word in ("-c", file))) as daemon:
-            await self.box.subscriptions("binance").until(TOPIC, timeout_s=30)
+            await self.box.subscriptions("binance").until(TOPIC)
             yield daemon
             await daemon.dies()
             await self.box.subscriptions("binance").until_gone()
@@ -89,7 +90,7 @@ class Scene:
 
     async def kept_quiet(self, count: int = 1) -> list[str]:
         """Why messages were not sent, once there are so many."""
-        async with asyncio.timeout(WITHIN_S), looking(self.database) as database:
+        async with asyncio.timeout(PATIENCE_S), looking(self.database) as database:
             while len(found := await Outbox(database).listing(("suppressed",))) < count:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.02)
         return [entry.reason or "" for entry in found]

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.process import ROOT, tocsin
+from tests.patience import PATIENCE_S
 
 DOCUMENT = ROOT.parent / "shared/spec/004_7677412358566a24.txt"
-WITHIN_S = 30.0
 CONNECT = (0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 1, 2, 2, 1, 2, 3, 3, 3, 2, 2, 3, 3)  # indentation of each line
 ALERT = (0, 0, 1, 2, 2, 1, 1, 2, 1, 1, 2, 2, 1)
 BROADCAST = re.compile(r"^\[ +(\w+)\] (\S+) +([+-]\d+\.\d{4})% \((?:LONGS|SHORTS) PAY, every (\d+)h\)$", re.MULTILINE)
@@ -43,7 +43,6 @@ def script(port: int) -> str:
 
 
 @pytest.mark.skipif(not DOCUMENT.exists(), reason="the documents are not here")
-@pytest.mark.timeout(90)
 async def test_the_tutorials_script_prints_alerts(tmp_path: Path) -> None:
     """One for each of its three subscriptions, in the form that the tutorial shows."""
     async with tocsin("demo", "--port", "0", "--seconds", "80") as demo:
@@ -57,7 +56,7 @@ async def test_the_tutorials_script_prints_alerts(tmp_path: Path) -> None:
         said = ""
         try:
             assert trader.stdout is not None
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while len({match[:2] for match in BROADCAST.findall(said)}) < 3:
                     piece = await trader.stdout.read(4_096)
                     assert piece or trader.stderr is None, (await trader.stderr.read()).decode()

@@ -112,7 +112,7 @@ async def test_a_liquidation_is_pushed_when_it_happens(tmp_path: Path) -> None:
     async with showing(tmp_path) as show, show.dialled(FEED) as ws:
         assert 2 == len(rows_of(await hear(ws)))
         await show.liquidated(7.0)
-        frame = await hear_until(ws, lambda frame: len(rows_of(frame)) == 3, 5.0)
+        frame = await hear_until(ws, lambda frame: len(rows_of(frame)) == 3)
 
     newest = next(row for row in rows_of(frame) if row["quantity"] == 7.0)
     assert ("BTCUSDT", "Long", 80_000.0) == (newest["pair"], newest["side"], newest["price"])
@@ -123,7 +123,7 @@ async def test_a_table_moves_when_the_market_moves(tmp_path: Path) -> None:
     async with showing(tmp_path) as show, show.dialled(TRACKER) as ws:
         before = {row["exchange"]: row["funding_rate"] for row in rows_of(await hear(ws))}
         await show.box.say("binance", [rate("binance", 0.0042, at_ms=show.clock())])
-        frame = await hear_until(ws, lambda frame: 0.0042 in [row["funding_rate"] for row in rows_of(frame)], 5.0)
+        frame = await hear_until(ws, lambda frame: 0.0042 in [row["funding_rate"] for row in rows_of(frame)])
 
     after = {row["exchange"]: row["funding_rate"] for row in rows_of(frame)}
     assert 0.0042 != before["binance"]
@@ -135,11 +135,11 @@ async def test_a_message_changes_the_parameters_and_is_answered_at_once(tmp_path
     async with showing(tmp_path) as show, show.dialled(TRACKER) as ws:
         await hear(ws)
         await ws.send(json.dumps({"filters": {"exchange": "Bybit"}, "sort_by": "mark_price"}))
-        one = await hear_until(ws, lambda frame: {row["exchange"] for row in rows_of(frame)} == {"bybit"}, 5.0)
+        one = await hear_until(ws, lambda frame: {row["exchange"] for row in rows_of(frame)} == {"bybit"})
         await ws.send(json.dumps({"page_size": "many"}))
-        error = (await hear_until(ws, lambda frame: "error" in frame, 5.0))["error"]
+        error = (await hear_until(ws, lambda frame: "error" in frame))["error"]
         await ws.send(json.dumps({"symbols": "ETH"}))
-        other = await hear_until(ws, lambda frame: {row["pair"][:3] for row in rows_of(frame)} == {"ETH"}, 5.0)
+        other = await hear_until(ws, lambda frame: {row["pair"][:3] for row in rows_of(frame)} == {"ETH"})
 
     assert "page_size" == error["parameter"]
     assert {"bybit"} == {row["exchange"] for row in rows_of(other)}, "the filter has stayed"
@@ -214,4 +214,4 @@ async def test_a_host_that_never_answered_is_an_error_with_a_sentence(tmp_path: 
             assert "503" in frame["error"]["message"]
             show.box.behave("alternative_me")
             show.clock.pass_s(3600)
-            assert rows_of(await hear_until(ws, lambda frame: "error" not in frame, 20.0))
+            assert rows_of(await hear_until(ws, lambda frame: "error" not in frame))

@@ -15,8 +15,9 @@ from sinks.post import Patience
 from sinks.registry import Options
 from storage.listing import Entry, Lane
 from tests.chats import Chat, JsonHook, Mood, Slow, Telegram, Vanish, html_page, telegram_error, too_many
-from tests.e2e.living import WITHIN_S, addresses, living, written
+from tests.e2e.living import addresses, living, written
 from tests.e2e.market import closed, quiet
+from tests.patience import PATIENCE_S
 
 RULE = {
     "id": "whale",
@@ -39,7 +40,7 @@ class Scene:
 
     async def rows(self, *statuses: str, attempts: int = 0) -> list[Entry]:
         """Wait until every message of the sick lane has come to one of these, tried at least so often; oldest first."""
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 rows = await self.house.outbox.listing(lane="sick")
                 if rows and all(row.status in statuses and row.attempts >= attempts for row in rows):
@@ -84,7 +85,7 @@ async def test_429_holds_its_lane_for_as_long_as_it_says(tmp_path: Path) -> None
         asked_ms = wall_ms()
         await on.orders(20, 21, 22)
         await on.well.wait_for(lambda chat: len(chat.texts) == 3)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while (held := await on.lane()).not_before_ms is None:  # noqa: ASYNC110 - it is in the database
                 await asyncio.sleep(0.01)
         assert (1, []) == (len(on.sick.requests), on.sick.texts)

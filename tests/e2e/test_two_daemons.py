@@ -25,7 +25,7 @@ async def test_one_works_and_answers_until_it_is_killed(tmp_path: Path, database
         )
         words = [word for file in files for word in ("-c", str(file))]
         async with tocsin("run", *words) as first:
-            await box.subscriptions("binance").until(TOPIC, timeout_s=30)
+            await box.subscriptions("binance").until(TOPIC)
             await until(lambda: phone.asking == 1)
             code, out, err = await answer("run", *words)
             assert 1 == phone.asking
@@ -34,7 +34,7 @@ async def test_one_works_and_answers_until_it_is_killed(tmp_path: Path, database
         if database_url.startswith("postgres"):
             await free(database_url)
         async with tocsin("run", *words) as second:
-            await box.subscriptions("binance").until(TOPIC, timeout_s=30)
+            await box.subscriptions("binance").until(TOPIC)
             await box.say("binance", [closed("binance", 20, at_ms=wall_ms())])
             await phone.wait_for(lambda chat: len(chat.shown) == 1)
             assert 0 == await second.stops()

@@ -11,7 +11,7 @@ from daemon.chat.listening import SHARED
 from tests.chats import Slow, Telegram
 from tests.daemon.lanes import until
 from tests.daemon.town import Home, Venue, at_phone
-from tests.e2e.process import START_S, tocsin
+from tests.e2e.process import tocsin
 
 ANNA, BEN = 1, 2
 
@@ -25,7 +25,7 @@ async def test_who_follows_a_killed_process_finishes_what_it_left(tmp_path: Path
     async with Venue(USDT=0.97) as venue, Telegram() as phone:
         home = Home(tmp_path, venue, sinks=answered(phone))
         async with tocsin("run", "-c", home.file) as daemon:
-            await phone.wait_for(lambda chat: len(chat.shown) == 1, within_s=START_S)
+            await phone.wait_for(lambda chat: len(chat.shown) == 1)
             phone.moods_of["editMessageText"] = deque((Slow(takes=False),))
             phone.presses("Snooze 4h")
             await phone.wait_for(lambda chat: any(seen.path.endswith("editMessageText") for seen in chat.requests))

@@ -14,6 +14,7 @@ from sinks.base import Busy, Gone, Uncertain, Undeliverable, Unreached
 from sinks.outcome import EditLost
 from sinks.overheard import Overheard
 from tests.chats import JsonHook, Mood, Reply, Slow, Vanish
+from tests.patience import PATIENCE_S
 from tests.sinks.samples import CLEARED, HOSTILE, WARNING
 
 
@@ -31,7 +32,7 @@ async def sink(hook: JsonHook) -> AsyncIterator[AppriseSink]:
     await sink.aclose()
 
 
-def sink_for(url: str, *, patience_s: float = 5.0, read_s: float = 5.0) -> AppriseSink:
+def sink_for(url: str, *, patience_s: float = 2 * PATIENCE_S, read_s: float = 2 * PATIENCE_S) -> AppriseSink:
     place = address.parse(url)
     assert isinstance(place, address.AppriseUrl)
     return AppriseSink("other", place, patience_s=patience_s, read_s=read_s)
@@ -134,7 +135,7 @@ async def test_a_hang_elsewhere_delays_nobody(hook: JsonHook) -> None:
         hung = [asyncio.create_task(lane.deliver(WARNING), name=f"hung-{n}") for n, lane in enumerate(lanes)]
         await stuck.wait_for(lambda chat: len(chat.requests) == 12)
 
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await free.deliver(WARNING)
 
         assert 1 == len(hook.shown)

@@ -17,6 +17,7 @@ from storage.journal import Journal
 from storage.outbox import Outbox
 from storage.silences import Silences
 from tests.databases import both
+from tests.patience import PATIENCE_S
 from tests.storage.episodes import NOW, Clock, Episode
 from tests.storage.together import PHONE, SLEEPER, summary
 
@@ -80,7 +81,7 @@ async def test_a_summary_and_the_alerts_in_it_may_be_pressed_at_the_same_moment(
         panels = [await book.put(together.key, "phone", None)]
         panels += [await book.put(f"{one.episode_id} alone", "desk", one.episode_id) for one in episodes]
 
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE_S):
             pressed = await asyncio.gather(*(press(database, panel, panel.lane) for panel in panels))
 
         answers = await Answers(database).of([one.episode_id for one in episodes])

@@ -18,6 +18,7 @@ from storage.log import latest_alerts
 from storage.outbox import Outbox
 from storage.states import load_states
 from tests.databases import both
+from tests.patience import PATIENCE_S
 from tests.storage.episodes import NOW
 
 pytestmark = both
@@ -40,13 +41,13 @@ async def running(url: str, point: str) -> AsyncIterator[Process]:
 
 async def line(process: Process) -> str:
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         return (await process.stdout.readline()).decode().strip()
 
 
 async def reopened(url: str) -> Database:
     """The server may take a moment to notice that the killed one's session is over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 return await Database.open(url, clock=lambda: NOW)

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from storage.database import Database, Held, StorageTrouble
 from storage.guard import FileGuard
 from storage.journal import Batch, Journal
+from tests.patience import PATIENCE_S
 from tests.storage.episodes import NOW, liquidation
 from tests.storage.opening import open_and_close
 
@@ -162,7 +163,7 @@ def test_a_read_only_database_is_explained(file_mode: int, folder_mode: int, sen
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=PATIENCE_S,
         )
         folder.chmod(0o777)
 

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from storage.database import Database, Held, StorageTrouble
 from storage.journal import Batch, Journal
 from tests.databases import run
+from tests.patience import PATIENCE_S
 from tests.storage.episodes import NOW, liquidation
 from tests.storage.opening import FAST_S, open_and_close
 from tests.storage.relay import relayed
@@ -119,6 +120,6 @@ async def _end_all_sessions(database: Database, url: str) -> None:
     """What a restart of the server does to those who are connected, and waits until they have seen it."""
     sessions = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     await run(url, f"SELECT pg_terminate_backend(pid, 5000) {sessions}")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not database._guard._is_lost():  # type: ignore[union-attr]  # noqa: ASYNC110 - nobody else knows
             await asyncio.sleep(0.005)

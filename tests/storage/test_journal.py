@@ -16,6 +16,7 @@ from storage.outbox import Outbox
 from storage.schema import alerts, states
 from storage.states import last_alive_ms, load_states
 from tests.databases import both
+from tests.patience import PATIENCE_S
 from tests.storage.episodes import NOW, Episode, funding, liquidation
 
 pytestmark = both
@@ -189,7 +190,7 @@ async def test_batches_and_claims_at_once(journal: Journal, outbox: Outbox) -> N
             sent += 1
         return sent
 
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
         group.create_task(record(), name="recorder")
         sender = group.create_task(send(), name="lane desk")
 

@@ -20,6 +20,7 @@ from storage.log import query_events
 from tests.chats import Slow, Telegram, parse_html
 from tests.daemon.lanes import until
 from tests.daemon.town import Home, Venue, cheap
+from tests.patience import PATIENCE_S
 
 ANNA = 1
 HOUR_MS = 3_600_000
@@ -78,7 +79,7 @@ async def test_questions_about_rules_and_the_market(tmp_path: Path, venue: Venue
         )
         assert house.showroom is not None
         await until(lambda: house.showroom is not None and house.showroom.views.liquidations.version == 2)
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(PATIENCE_S):
             while len(await query_events(house.database, type="liquidation")) < 2:  # noqa: ASYNC110 - the recorder writes
                 await asyncio.sleep(0.005)
         funding = await asked(phone, "/funding btc")
@@ -187,7 +188,7 @@ async def test_a_peg_is_told_as_each_source_says_it_now(tmp_path: Path, venue: V
                         for name in ("coingecko", "defillama")
                     ]
                 )
-            async with asyncio.timeout(10.0):
+            async with asyncio.timeout(PATIENCE_S):
                 while len(await query_events(house.database, type="stablecoin_quote", symbol="USDE")) < 2:  # noqa: ASYNC110 - the recorder writes
                     await asyncio.sleep(0.005)
             await until(lambda: house.showroom is None or len(house.showroom.views.pegs.quotes("USDE")) == 2)

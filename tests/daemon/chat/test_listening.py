@@ -18,6 +18,7 @@ from storage.database import Database, Held
 from tests.chats import Reply, Telegram, Vanish, html_page, telegram_error, too_many
 from tests.daemon.lanes import Clock, locked, until
 from tests.databases import with_tables
+from tests.patience import PATIENCE_S
 
 OK = Reply(200, '{"ok":true,"result":[]}')
 CONFLICT = telegram_error(409, "Conflict: terminated by other getUpdates request")
@@ -309,12 +310,12 @@ async def test_without_a_network_it_asks_less_and_less_and_says_it_once(
 async def test_who_leaves_is_not_kept_by_a_locked_database(tmp_path: Path, phone: Telegram) -> None:
     """Somebody copies it just now; the lease ends by itself."""
     file = with_tables(tmp_path / "t.db")
-    database = await Database.open(str(file), exclusive=False, patience_s=8.0)
+    database = await Database.open(str(file), exclusive=False, patience_s=3 * PATIENCE_S)
     async with open_session() as session, locked(file):
         api = BotApi(session, phone.token, phone.url, Patience(connect_s=2.0, answer_s=2.0))
         leaving = asyncio.create_task(Listener("phone", api, Lease(database, "bot", "a"), Heard().hear).run())
         await asyncio.sleep(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             leaving.cancel()
             await asyncio.wait({leaving})
             await database.close()

@@ -138,7 +138,7 @@ async def test_a_summary_that_was_sent_again_has_the_same_buttons(
     home = Home(tmp_path, venue, sinks=answered(phone, group=BY_KIND, uncertain={"warning": "repeat"}))
     phone.moods = deque((Vanish(after_taking=True),))
     async with home.living() as house:
-        await phone.wait_for(lambda chat: len(chat.shown) == 2, within_s=20.0)
+        await phone.wait_for(lambda chat: len(chat.shown) == 2)
         could = offered(phone, 0), offered(phone, 1)
         phone.presses("Acknowledge", shown=phone.shown[0])
         phone.presses("Snooze 1h", shown=phone.shown[1])

@@ -14,6 +14,7 @@ from storage.log import Logged
 from storage.notices import Words
 from storage.outbox import Outbox
 from tests.daemon.cli.typed import typed
+from tests.patience import PATIENCE_S
 
 NOW_MS = 1_763_700_000_000
 HOUR_MS = 3_600_000
@@ -149,7 +150,7 @@ async def test_following_shows_what_comes_later(tmp_path: Path) -> None:
     )
     assert tail.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             first = json.loads(await tail.stdout.readline())
             database = await Database.open(url, exclusive=False)
             await Journal(database).commit(Batch(events=[EXAMPLES["mark_price"]]), NOW_MS + 1)

@@ -12,8 +12,8 @@ import pytest
 from daemon.config.load import load
 from daemon.config.model import Config
 from daemon.config.reload import Refused, Reloaded, directories, reloads
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 20.0  # a watch that is not there yet is made up for by the look that is taken every five seconds
 BEFORE = "rules:\n - {id: a, type: liquidation, at_least: $1m}\n - {id: b, type: liquidation, at_least: $1m}\n"
 AFTER = "rules:\n - {id: a, type: liquidation, at_least: $2m}\n - {id: c, type: liquidation, at_least: $1m}\n"
 SAID = "+ rule c\n- rule b\n~ rule a: at_least: $1m -> $2m"

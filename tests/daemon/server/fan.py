@@ -16,9 +16,9 @@ from daemon.server.client import converse
 from daemon.server.limits import Limits
 from daemon.server.parameters import BadParameter
 from daemon.server.topics import Answer, Hub
+from tests.patience import PATIENCE_S
 
 NOW_MS = 1_790_000_000_000
-PATIENCE_S = 5.0
 PATH = "/board"
 COINS = ("BTC", "ETH", "SOL")
 

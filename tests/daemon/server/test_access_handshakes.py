@@ -25,6 +25,7 @@ from tests.daemon.lanes import Clock, until
 from tests.daemon.server.callers import REFUSALS, calling
 from tests.daemon.server.dialects.booth import lent
 from tests.daemon.server.fan import NOW_MS, PATH, Board
+from tests.patience import PATIENCE_S
 
 
 class Stage:
@@ -89,7 +90,7 @@ async def refused(stage: Stage, **way: Any) -> tuple[int, bytes]:
 
 async def said_goodbye(client: ClientConnection) -> tuple[int, str]:
     """Its code and reason, after whatever frames came before."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(ConnectionClosed) as goodbye:
             while True:
                 await client.recv()

@@ -11,7 +11,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from daemon.server.limits import Allowance, Limits
-from tests.daemon.server.fan import PATIENCE_S, Board, House, hear, house, until
+from tests.daemon.server.fan import Board, House, hear, house, until
+from tests.patience import PATIENCE_S
 
 
 async def test_cookies_go_out_with_the_handshake() -> None:

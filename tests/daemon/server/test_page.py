@@ -12,6 +12,7 @@ from daemon.house import House
 from daemon.server.page import ALERTS
 from daemon.server.tzone import SPECS
 from tests.daemon.town import Home, Venue, cheap
+from tests.patience import PATIENCE_S
 
 OPENER = re.compile(r'<button class="open" data-path="([^"]*)" data-query="([^"]*)">')
 
@@ -31,7 +32,7 @@ async def page(house: House) -> str:
 
 async def page_with(house: House, words: str) -> str:
     """The page once it says this: alerts are on it when they are on disk."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         text = await page(house)
         while words not in text:
             text = await page(house)

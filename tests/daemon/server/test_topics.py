@@ -13,7 +13,8 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 
 from daemon.server.parameters import BadParameter
 from daemon.upstream.cache import Unavailable
-from tests.daemon.server.fan import PATIENCE_S, Board, House, hear, house, payload, until
+from tests.daemon.server.fan import Board, House, hear, house, payload, until
+from tests.patience import PATIENCE_S
 
 SLOW: dict[str, Any] = {"write_buffer": 65_536, "kernel_buffer": 131_072}
 STALLS: dict[str, Any] = {"receive_buffer": 131_072}
@@ -66,7 +67,7 @@ async def test_a_first_frame_comes_at_once_while_hundreds_are_being_served() -> 
         clients = [await stack.enter_async_context(place.client(compression=None)) for _ in range(200)]
         readers = [asyncio.create_task(_read_on(client), name="reader") for client in clients]
         mover = asyncio.create_task(_move(place, board), name="mover")
-        async with asyncio.timeout(2.0), place.client() as late:
+        async with asyncio.timeout(PATIENCE_S), place.client() as late:
             assert "BTC" == (await hear(late))["coin"]
         for task in (mover, *readers):
             task.cancel()

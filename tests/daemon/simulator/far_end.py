@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from daemon.simulator.box import Box
 from daemon.simulator.scenario import Scenario, parse
 from rules.events import FundingRate, Liquidation, MarkPrice, OpenInterest
+from tests.patience import PATIENCE_S
 
 NOW_MS = 1_790_000_000_000
 BTC = "BTC-USDT-PERP"
@@ -39,7 +40,7 @@ async def opened(text: str = "", clock: Callable[[], int] | None = None) -> Asyn
 @asynccontextmanager
 async def dialled(url: str, **options: Any) -> AsyncIterator[ClientConnection]:
     async with connect(
-        url, proxy=None, max_size=None, ping_interval=None, open_timeout=5, close_timeout=0.5, **options
+        url, proxy=None, max_size=None, ping_interval=None, open_timeout=PATIENCE_S, close_timeout=0.5, **options
     ) as ws:
         yield ws
 

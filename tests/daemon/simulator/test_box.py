@@ -11,6 +11,7 @@ from daemon.simulator.box import Box
 from daemon.simulator.listings import FEEDS
 from daemon.simulator.scenario import load
 from tests.daemon.simulator.far_end import Clock, ask, dialled, forced, hear, mark, opened, scenario
+from tests.patience import PATIENCE_S
 
 _ALL = {"method": "SUBSCRIBE", "params": ["!forceOrder@arr"], "id": 1}
 
@@ -177,7 +178,7 @@ async def test_a_box_closes_at_once_although_a_client_is_connected_and_stalled()
         client = await ws.__aenter__()
         await ask(client, _ALL)
         box.misbehave("binance", "stall")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         await client.wait_closed()
     await ws.__aexit__(None, None, None)
 

@@ -16,6 +16,7 @@ from daemon.upstream.market import Market
 from daemon.upstream.market_config import MarketConfig
 from daemon.upstream.okx import Okx
 from tests.daemon.simulator.far_end import NOW_MS, Clock, forced, interest, mark, opened
+from tests.patience import PATIENCE_S
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 STREAMING = ("binance", "bybit", "okx")
@@ -300,5 +301,5 @@ async def test_every_host_can_fail_in_every_way(venue: str, how: str) -> None:
 async def test_a_slow_host_answers_in_the_end() -> None:
     async with asking() as (box, market):
         box.misbehave("deribit", "slow", delay="100ms")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await market.options_interest()).value

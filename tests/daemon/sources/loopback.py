@@ -18,8 +18,7 @@ from daemon.sources.timetable import Timetable
 from daemon.supervisor import Supervisor
 from daemon.upstream.http import Http
 from rules.events import Event, FeedHealth
-
-PATIENCE_S = 10.0
+from tests.patience import PATIENCE_S
 
 QUICK = Timing(
     open_s=5,

@@ -13,6 +13,7 @@ from daemon.wire.control import Unreadable
 from rules.events import Event, FeedHealth, FundingRate, StablecoinQuote
 from rules.selection import Selection
 from tests.daemon.sources.loopback import House, house, supervised, until
+from tests.patience import PATIENCE_S
 
 WANTED = Wanted([(StablecoinQuote, None, Selection(None)), (FundingRate, None, Selection(None))])
 QUOTE = StablecoinQuote(venue="here", coin="USDT", price=1.0, at_ms=1, received_ms=1)
@@ -139,7 +140,7 @@ async def test_our_bug_in_a_poll_stops_the_house() -> None:
     async with house(WANTED) as home:
         feed = poller(home, scripted(ZeroDivisionError("ours")))
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(feed.run(), 5)
+            await asyncio.wait_for(feed.run(), PATIENCE_S)
 
 
 async def test_many_questions_go_out_a_few_at_a_time_and_the_first_trouble_ends_them() -> None:

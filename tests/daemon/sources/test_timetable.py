@@ -7,6 +7,7 @@ import pytest
 
 from daemon.sources.timetable import Timetable
 from tests.daemon.sources.loopback import until
+from tests.patience import PATIENCE_S
 
 
 async def test_work_in_flight_is_finished_before_the_house_closes(caplog: pytest.LogCaptureFixture) -> None:
@@ -73,7 +74,7 @@ async def test_who_is_in_a_hurry_waits_for_no_work(when: str) -> None:
             await asyncio.sleep(0)
     living.cancel()
     await asyncio.wait({living})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await ended.wait()
 
 

@@ -17,6 +17,7 @@ from storage.log import Logged, query_events, query_transitions
 from tests.daemon.trial.files import HOT, written
 from tests.e2e.living import addresses
 from tests.e2e.market import quiet, rate
+from tests.patience import PATIENCE_S
 
 T = 1_767_614_400_000
 
@@ -70,7 +71,7 @@ async def test_levels_are_sampled_and_facts_are_kept(tmp_path: Path) -> None:
 
 async def test_the_sources_of_a_configuration_fill_a_database(tmp_path: Path) -> None:
     """Over the venue's own protocol; the rule that would fire on it is not even looked at."""
-    async with Box(quiet()) as box, asyncio.timeout(9):
+    async with Box(quiet()) as box, asyncio.timeout(PATIENCE_S):
         config = load([written(tmp_path, rules=[HOT], sources=addresses(box, "binance"))], environ={})
         stop, opened = asyncio.Event(), asyncio.get_running_loop().create_future()
         wanted: frozenset[Wish] = frozenset({(FundingRate, None, Selection.of(["BTC"]))})

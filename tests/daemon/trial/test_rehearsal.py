@@ -17,6 +17,7 @@ from daemon.trial.rehearsal import rehearse
 from tests.daemon.lanes import until
 from tests.daemon.town import Home
 from tests.daemon.trial.files import HOT, RATE, configured, written
+from tests.patience import PATIENCE_S
 
 KEY = "binance BTC-USDT-PERP"
 
@@ -45,7 +46,7 @@ async def test_a_reload_runs_the_tests_first(tmp_path: Path) -> None:
     config = load([file], environ={})
     milder = {**HOT, "above": "0.07%"}
     async with aclosing(reloads(config, environ={}, rehearse=rehearse, look_anyway_s=0.05)) as answers:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE_S):
             written(tmp_path, rules=[milder], tests=[expecting("firing warning")])
             refused = await anext(answers)
             written(tmp_path, rules=[milder], tests=[expecting("inactive")])

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from daemon.upstream.cache import Answer, Cache
+from tests.patience import PATIENCE_S
 
 FRESH_S, STALE_S = 10.0, 60.0
 
@@ -49,6 +50,6 @@ async def get(cache: Cache, upstream: Upstream, key: str = "key", *, patience_s:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Let the others run until it holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event of its own
             await asyncio.sleep(0)

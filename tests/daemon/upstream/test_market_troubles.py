@@ -18,6 +18,7 @@ from tests.daemon.upstream.box import (
     market,
 )
 from tests.daemon.upstream.far_end import NOW, Answer
+from tests.patience import PATIENCE_S
 
 EVERYBODY = ("binance", "bybit", "okx", "deribit", "hyperliquid")
 DAY = 24 * HOUR
@@ -25,7 +26,7 @@ DAY = 24 * HOUR
 
 async def until(holds: Callable[[], bool]) -> None:
     """Let the others run until it holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event of its own
             await asyncio.sleep(0.001)
 

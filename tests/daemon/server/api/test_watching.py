@@ -19,9 +19,9 @@ from tests.daemon.lanes import until
 from tests.daemon.server.api.asking import ask, happen, new_key
 from tests.daemon.server.gates import statements
 from tests.daemon.town import Home
+from tests.patience import PATIENCE_S
 from tests.storage.episodes import NOW, Episode
 
-PATIENCE_S = 5.0
 PINGS = b"\x89\x00" * 1_000
 GUARDED = {"host": "0.0.0.0", "port": 0, "tables": False}
 

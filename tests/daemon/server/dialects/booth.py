@@ -29,7 +29,8 @@ from daemon.upstream.market_config import MarketConfig
 from daemon.views.all import Views
 from daemon.wishes import Wish
 from rules.events import Event
-from tests.daemon.server.fan import PATIENCE_S, Raw, until
+from tests.daemon.server.fan import Raw, until
+from tests.patience import PATIENCE_S
 
 NOW = 1_800_000_000_000
 assert TICK_S <= 1.0

@@ -25,6 +25,7 @@ from tests.daemon.server.dialects.booth import NOW, Client, booth
 from tests.daemon.sources.loopback import QUICK, house, supervised, until
 from tests.daemon.wire import coinlocally_events as made
 from tests.daemon.wire.coinlocally_events import facts, rows
+from tests.patience import PATIENCE_S
 from tests.rules.accounts import held, placed, row, update
 
 KEY, TOKEN, OTHER = "key-of-main", "token-of-main", "key-of-hedge"
@@ -49,7 +50,7 @@ class Trader:
 
     async def hear(self) -> Any:
         """The next text, or the next frame unpacked."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             said = await self.client.socket.recv()
         return said if isinstance(said, str) else json.loads(gzip.decompress(said))
 

@@ -17,6 +17,7 @@ from storage.database import Database
 from tests.daemon.lanes import Clock
 from tests.daemon.server.dialects.booth import NOW, Booth, Client, booth, until
 from tests.daemon.server.gates import Town
+from tests.patience import PATIENCE_S
 
 AMBERDATA, FUNDING = "/futures", datamaxi.FUNDING_PATH
 MARK = 987_654
@@ -178,7 +179,7 @@ async def test_unknown_methods_and_huge_ids_are_answered_in_the_published_shape(
             ("nonsense", None),
         ):
             await client.say(message)
-            answer = await asyncio.wait_for(client.socket.recv(), 5)
+            answer = await asyncio.wait_for(client.socket.recv(), PATIENCE_S)
             said = json.loads(answer)
 
             assert {"jsonrpc", "id", "error"} == set(said)
@@ -211,7 +212,7 @@ async def test_a_slow_reader_is_sent_away_and_costs_nobody_anything(path: str) -
         number = 0
         while place.hub.connections == 2:
             number += 1
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(PATIENCE_S):
                 await place.hear(one(path, number))
             assert str(number) in json.dumps(await other.hear())
             assert place.hub.waiting_bytes < 100_000

@@ -12,6 +12,7 @@ from rules.events import Trade
 from rules.selection import Selection
 from tests.daemon.lanes import until
 from tests.daemon.town import Home
+from tests.patience import PATIENCE_S
 
 SUBSCRIBE = json.dumps(
     {
@@ -39,7 +40,7 @@ async def test_the_root_is_a_page_for_browsers_and_a_stream_for_handshakes(home:
         status, page = await text(house.server.url)
         async with connect(house.server.url.replace("http", "ws") + "/") as client:
             await client.send(SUBSCRIBE)
-            said = json.loads(await asyncio.wait_for(client.recv(), 5))
+            said = json.loads(await asyncio.wait_for(client.recv(), PATIENCE_S))
             _, metrics = await text(f"{house.server.url}/metrics")
 
     assert (200, True) == (status, "<html" in page)
@@ -57,12 +58,12 @@ async def test_a_subscription_becomes_a_wish_of_the_house(home: Home) -> None:
         assert (Trade, "okx", BTC) not in house.demand.wishes
         async with connect(f"{house.server.url.replace('http', 'ws')}/futures") as client:
             await client.send(SUBSCRIBE)
-            await asyncio.wait_for(client.recv(), 5)
+            await asyncio.wait_for(client.recv(), PATIENCE_S)
             assert (Trade, "okx", BTC) in house.demand.wishes
             await until(lambda: house.feeds.wanted.selection(Trade, venue="okx") == BTC)
             assert house.showroom is not None
             await house.showroom.dialects.desk.hear([trade])
-            said = json.loads(await asyncio.wait_for(client.recv(), 5))
+            said = json.loads(await asyncio.wait_for(client.recv(), PATIENCE_S))
 
             assert "7" == said["params"]["result"]["tradeId"]
 

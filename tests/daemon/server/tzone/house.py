@@ -35,6 +35,7 @@ from daemon.upstream.records import (
     VenueVolume,
 )
 from daemon.views.all import Views
+from tests.patience import PATIENCE_S
 
 NOW_MS = 1_790_000_000_000  # 2026-09-21 14:13:20 UTC
 T = TypeVar("T")
@@ -233,9 +234,9 @@ async def read(
     return frame
 
 
-async def until(holds: Callable[[], bool], patience_s: float = 5.0) -> None:
+async def until(holds: Callable[[], bool]) -> None:
     """Let the others run until something holds."""
-    async with asyncio.timeout(patience_s):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():  # noqa: ASYNC110 - nobody sets an event for it
             await asyncio.sleep(0)
 

@@ -20,6 +20,7 @@ from tests.daemon.server.tzone import test_funding_rate_chart as funding
 from tests.daemon.server.tzone import test_live_liquidation_feed as liquidations
 from tests.daemon.server.tzone import test_oi_price_chart as interest
 from tests.daemon.server.tzone.house import House, RecordVendors, house
+from tests.patience import PATIENCE_S
 
 PREFIX = "/tzone_apis/services/futures/ws/"
 PRINTED = (
@@ -116,7 +117,7 @@ async def test_without_its_required_parameter_a_connection_is_told_and_closed() 
         for path, name in (("contract-comparison/table", "ticker"), ("oi-price/chart", "symbol")):
             async with server.client(path=PREFIX + path) as client:
                 told = await fan.hear(client)
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_S):
                     await client.wait_closed()
 
                 assert ("missing", name) == (told["error"]["code"], told["error"]["parameter"])

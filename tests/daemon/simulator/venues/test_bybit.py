@@ -17,6 +17,7 @@ from tests.daemon.simulator.far_end import (
     opened,
     rate,
 )
+from tests.patience import PATIENCE_S
 
 
 async def test_a_ticker_is_one_snapshot_and_then_only_what_changed() -> None:
@@ -140,7 +141,7 @@ async def test_trades_and_candles_come_to_who_asked_for_them() -> None:
         while len(seen) < 2:
             clock.now_ms += 250
             await box.step()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 frame = await hear(ws)
             seen[frame["topic"]] = frame["data"][0]
 

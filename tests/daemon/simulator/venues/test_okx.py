@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from daemon.simulator.box import Box
 from tests.daemon.simulator.far_end import NOW_MS, Clock, ask, dialled, forced, hear, interest, mark, opened, rate
+from tests.patience import PATIENCE_S
 
 _MARK = {"channel": "mark-price", "instId": "BTC-USDT-SWAP"}
 
@@ -179,7 +180,7 @@ async def test_trades_and_tickers_count_contracts() -> None:
 
 async def hear_on(ws: ClientConnection, channel: str, box: Box, clock: Clock) -> dict[str, Any]:
     """The first row of this channel, however long the market takes."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             clock.now_ms += 250
             await box.step()

@@ -14,6 +14,7 @@ from rules.events import Event, FundingRate, Liquidation, MarkPrice, OpenInteres
 from rules.selection import Selection
 from tests.daemon.simulator.far_end import Clock, opened
 from tests.daemon.sources.loopback import QUICK, House, house, supervised
+from tests.patience import PATIENCE_S
 
 VENUES = ("deribit", "hyperliquid", "gate", "htx", "bitget")
 TELL_LIQUIDATIONS = tuple(name for name in VENUES if name != "hyperliquid")
@@ -38,7 +39,7 @@ class Scene:
 
     async def play(self, holds: Callable[[], bool]) -> None:
         """Let the market go on, a second at a time, until this is true."""
-        async with asyncio.timeout(9):
+        async with asyncio.timeout(PATIENCE_S):
             while not holds():
                 self.clock.now_ms += 1_000
                 await self.box.step()

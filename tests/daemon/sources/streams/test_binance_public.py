@@ -28,7 +28,8 @@ from rules.events import (
 )
 from rules.selection import Selection
 from tests.daemon.simulator.far_end import BTC, NOW_MS, Clock, opened
-from tests.daemon.sources.loopback import PATIENCE_S, QUICK, House, house, supervised
+from tests.daemon.sources.loopback import QUICK, House, house, supervised
+from tests.patience import PATIENCE_S
 
 ETH = "ETH-USDT-PERP"
 

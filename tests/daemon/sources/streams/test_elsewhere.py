@@ -16,6 +16,7 @@ from rules.selection import Selection
 from tests.daemon.simulator.far_end import forced
 from tests.daemon.sources.loopback import QUICK, Venue, until
 from tests.daemon.sources.streams.elsewhere import TELL_LIQUIDATIONS, VENUES, bitcoin, scene
+from tests.patience import PATIENCE_S
 
 HOURS = {"deribit": 8.0, "hyperliquid": 1.0, "gate": 8.0, "htx": 8.0, "bitget": 8.0}
 
@@ -167,7 +168,7 @@ async def test_a_far_end_that_wants_signs_of_life_gets_them(venue: str) -> None:
         far_end = play.box.venues[venue]
         assert isinstance(far_end, Deribit | Htx)
         asked = 0
-        async with asyncio.timeout(9):
+        async with asyncio.timeout(PATIENCE_S):
             while asked < 5:
                 play.clock.now_ms += 1_000
                 await play.box.step()

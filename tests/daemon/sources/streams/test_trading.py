@@ -31,6 +31,7 @@ from rules.events import (
 from rules.selection import Selection
 from tests.daemon.simulator.far_end import Clock, scenario
 from tests.daemon.sources.loopback import QUICK, House, house, supervised, until
+from tests.patience import PATIENCE_S
 
 BTC, ETH = "BTC-USDT-PERP", "ETH-USDT-PERP"
 BOOK: tuple[type[Event], ...] = (BookSnapshot, BookUpdate)
@@ -63,7 +64,7 @@ class Stage:
 
     async def step_until(self, holds: Any) -> None:
         """Let the market move until something has become true."""
-        async with asyncio.timeout(8.0):
+        async with asyncio.timeout(PATIENCE_S):
             while not holds():
                 await self.step()
                 await asyncio.sleep(0.005)
