@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,15 +16,12 @@ from storage.database import Database
 from tests.chats import Slow, Telegram
 from tests.daemon.lanes import locked, until
 from tests.daemon.town import Home, Venue, at_phone, cheap
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.programs import Program, begun
 
 
 @asynccontextmanager
-async def running(home: Home) -> AsyncIterator[Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "daemon", "run", "-c", str(home.file), cwd=ROOT, stdout=PIPE, stderr=PIPE
-    )
+async def running(home: Home) -> AsyncIterator[Program]:
+    process = await begun("run", "-c", home.file)
     try:
         yield process
     finally:
@@ -99,9 +96,7 @@ async def test_it_ends_by_itself_though_its_terminal_is_halted(tmp_path: Path, h
     err = writer if halted != "out" else DEVNULL
     async with Venue(USDT=1.0) as venue, Telegram() as phone:
         home = Home(tmp_path, venue, sinks={"phone": at_phone(phone)})
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "daemon", "run", "-c", str(home.file), cwd=ROOT, stdout=out, stderr=err
-        )
+        process = await begun("run", "-c", home.file, stdout=out, stderr=err)
         try:
             await until(lambda: venue.asked > 0)
             home.write(rules=[cheap("another", below=0.98)])

@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.patience import PATIENCE_S
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.programs import ROOT as ROOT
+from tests.programs import Program, begun
 
 
 class Running:
     """One process, and what it has said so far."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process | Program) -> None:
         self.process = process
         self.out = self.err = ""
         self._news = asyncio.Condition()
@@ -90,15 +90,24 @@ class Running:
 
 
 @asynccontextmanager
-async def tocsin(*words: str | Path, module: str = "daemon", home: Path | None = None) -> AsyncIterator[Running]:
-    """`tocsin WORDS`, or another program of this project. It is gone at the end of the block, by force if need be."""
+async def tocsin(
+    *words: str | Path, module: str = "daemon", home: Path | None = None, is_forked: bool = True
+) -> AsyncIterator[Running]:
+    """`tocsin WORDS`, or another program of this project. It is gone at the end of the block, by force if need be.
+
+    Where it is not forked it begins as for everybody, with an interpreter and its imports.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
     environment["COLUMNS"] = "200"  # or its tables are folded as on a small terminal
     if home is not None:  # where its data would go without a configuration
         environment |= {"HOME": str(home), "XDG_DATA_HOME": str(home)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *map(str, words), cwd=ROOT, env=environment, stdout=PIPE, stderr=PIPE
-    )
+    process: Process | Program
+    if is_forked:
+        process = await begun(*words, module=module, environ=environment)
+    else:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, *map(str, words), cwd=ROOT, env=environment, stdout=PIPE, stderr=PIPE
+        )
     running = Running(process)
     try:
         yield running

@@ -125,7 +125,7 @@ async def test_saving_the_file_changes_what_fires(tmp_path: Path) -> None:
 
 async def test_the_demo_shows_one_alert_of_each_kind_and_ends_by_itself() -> None:
     """Everything it says of the market is marked, and it says where everything is."""
-    async with tocsin("demo", "--seconds", "8", "--speed", "2", "--port", "0") as demo:
+    async with tocsin("demo", "--seconds", "8", "--speed", "2", "--port", "0", is_forked=False) as demo:
         assert 0 == await demo.ends()
 
     headlines = [line for line in demo.out.splitlines() if re.search(r"  (INFO|WARNING|CRITICAL|CLEARED)  ", line)]

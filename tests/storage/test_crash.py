@@ -3,12 +3,9 @@
 import asyncio
 import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -19,18 +16,16 @@ from storage.outbox import Outbox
 from storage.states import load_states
 from tests.databases import both
 from tests.patience import PATIENCE_S
+from tests.programs import Program, begun
 from tests.storage.episodes import NOW
 
 pytestmark = both
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @asynccontextmanager
-async def running(url: str, point: str) -> AsyncIterator[Process]:
+async def running(url: str, point: str) -> AsyncIterator[Program]:
     """The process; killed hard at the end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.storage.crashing", url, point, cwd=ROOT, stdout=PIPE
-    )
+    process = await begun(url, point, module="tests.storage.crashing", stderr=2)
     try:
         yield process
     finally:
@@ -39,7 +34,7 @@ async def running(url: str, point: str) -> AsyncIterator[Process]:
         await process.wait()
 
 
-async def line(process: Process) -> str:
+async def line(process: Program) -> str:
     assert process.stdout is not None
     async with asyncio.timeout(PATIENCE_S):
         return (await process.stdout.readline()).decode().strip()

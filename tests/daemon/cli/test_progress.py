@@ -5,14 +5,13 @@ import os
 import pty
 import re
 import struct
-import sys
 import termios
-from asyncio.subprocess import PIPE
 from fcntl import ioctl
 from pathlib import Path
 
 from tests.daemon.cli.test_trying import SINCE, imported
 from tests.daemon.cli.typed import ROOT, typed
+from tests.programs import PIPE, begun
 
 WIDTH = 100
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -25,19 +24,12 @@ async def on_terminal(*arguments: str, cwd: Path, is_all: bool = False) -> tuple
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, WIDTH, 0, 0))
     environ = {name: value for name, value in os.environ.items() if name not in ("TOCSIN_CONFIG", "NO_COLOR", "CI")}
     environ |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "200"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-P", "-m", "daemon", *arguments),
-        cwd=cwd,
-        env=environ,
-        stdout=theirs if is_all else PIPE,
-        stderr=theirs,
-    )
+    process = await begun(*arguments, cwd=cwd, environ=environ, stdout=theirs if is_all else PIPE, stderr=theirs)
     os.close(theirs)
     seeing = asyncio.create_task(asyncio.to_thread(_seen, ours), name="terminal")
     piped, _ = await process.communicate()
     assert process.returncode is not None
-    return process.returncode, (piped or b"").decode(), await seeing
+    return process.returncode, piped.decode(), await seeing
 
 
 def _seen(terminal: int) -> str:

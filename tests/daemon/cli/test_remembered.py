@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 from pathlib import Path
 
 from daemon.cli.examples import EXAMPLES
@@ -15,6 +16,7 @@ from storage.notices import Words
 from storage.outbox import Outbox
 from tests.daemon.cli.typed import typed
 from tests.patience import PATIENCE_S
+from tests.programs import begun
 
 NOW_MS = 1_763_700_000_000
 HOUR_MS = 3_600_000
@@ -137,17 +139,8 @@ async def test_a_lane_is_enabled_by_name(tmp_path: Path) -> None:
 
 async def test_following_shows_what_comes_later(tmp_path: Path) -> None:
     """The tail is a process; it is ended as Ctrl-C ends it."""
-    import os
-    import signal
-    import sys
-
-    from tests.daemon.cli.typed import ROOT
-
     url = await remembered(tmp_path)
-    arguments = ("-P", "-m", "daemon", "events", "--db", url, "--follow", "--json", "--type", "mark_price")
-    tail = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=-1, stderr=-1
-    )
+    tail = await begun("events", "--db", url, "--follow", "--json", "--type", "mark_price")
     assert tail.stdout is not None
     try:
         async with asyncio.timeout(PATIENCE_S):
