@@ -1,14 +1,23 @@
-"""The session that the drivers under test share."""
+"""The session that the drivers under test share, and their patience."""
 
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
-from sinks.post import open_session
+from sinks.post import Patience, open_session
+from tests.chats import Slow
+from tests.sinks.samples import HURRY, UNHURRIED
 
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with open_session() as session:
         yield session
+
+
+@pytest.fixture
+def patience(request: pytest.FixtureRequest) -> Patience:
+    """Short only if the far end never answers in this test, as its `mood` says."""
+    case = getattr(request.node, "callspec", None)
+    return HURRY if case is not None and isinstance(case.params.get("mood"), Slow) else UNHURRIED

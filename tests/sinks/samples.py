@@ -1,4 +1,4 @@
-"""A message, a picture and short patience, as the sink tests use them."""
+"""A message, a picture and patience, as the sink tests use them."""
 
 import struct
 import zlib
@@ -6,8 +6,11 @@ import zlib
 from rules.alerts import Change, Severity
 from sinks.base import Message, Picture
 from sinks.post import Patience
+from tests.patience import PATIENCE_S
 
-HURRY = Patience(connect_s=0.3, answer_s=0.4)
+UNHURRIED = Patience(connect_s=PATIENCE_S, answer_s=PATIENCE_S)
+HURRY = Patience(connect_s=PATIENCE_S, answer_s=0.4)  # where no answer will come
+NOWHERE = Patience(connect_s=0.3, answer_s=PATIENCE_S)  # where no connection will
 
 WARNING = Message(
     headline="WARNING  binance BTC-USDT-PERP: longs pay shorts 0.0812% per 8 h (limit 0.05%)",

@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from sinks.base import Uncertain, Undeliverable, Unreached
-from sinks.post import Reply, open_session, post, post_body
-from tests.sinks.samples import HURRY
+from sinks.post import Patience, Reply, open_session, post, post_body
+from tests.sinks.samples import NOWHERE, UNHURRIED
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -38,8 +38,8 @@ def answering(answer: bytes) -> Talk:
     return talk
 
 
-async def send(session: aiohttp.ClientSession, url: str) -> Reply:
-    return await post(session, url, {"text": "hello"}, who="chat", patience=HURRY)
+async def send(session: aiohttp.ClientSession, url: str, patience: Patience = UNHURRIED) -> Reply:
+    return await post(session, url, {"text": "hello"}, who="chat", patience=patience)
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9\r\n\r\n", b"HTTP/1.1 200", b"\x00" * 100])
@@ -89,14 +89,14 @@ async def test_a_tls_handshake_that_hangs_means_not_sent(session: aiohttp.Client
 
     async with server(silence) as place:
         with pytest.raises(Unreached, match="no connection within"):
-            await send(session, f"https://{place}/")
+            await send(session, f"https://{place}/", NOWHERE)
         over.set()
 
 
 async def test_an_unknown_name_means_not_sent(session: aiohttp.ClientSession) -> None:
     """A name under .invalid is never found."""
     with pytest.raises(Unreached):
-        await send(session, "http://chat.invalid/")
+        await send(session, "http://chat.invalid/", NOWHERE)
 
 
 async def test_no_url_at_all_is_undeliverable(session: aiohttp.ClientSession) -> None:
@@ -156,7 +156,7 @@ async def test_a_file_arrives_as_it_is(
         await writer.drain()
 
     async with server(listen) as place:
-        reply = await post_body(session, f"http://{place}/", make(), who="chat", patience=HURRY)
+        reply = await post_body(session, f"http://{place}/", make(), who="chat", patience=UNHURRIED)
 
     ((head, body),) = arrived
     assert Reply(200, b"ok") == reply
@@ -174,10 +174,10 @@ async def test_a_file_that_does_not_get_through_is_told_of_as_words_are(
 ) -> None:
     """A connection that breaks is a doubt, a refused one is not."""
     async with server(answering(answer or b"")) as place:
-        url = f"http://{place}/secret"
+        url, patience = f"http://{place}/secret", UNHURRIED
         if answer is None:
-            url = "http://chat.invalid/secret"
+            url, patience = "http://chat.invalid/secret", NOWHERE
         with pytest.raises(trouble) as caught:
-            await post_body(session, url, make(), who="chat", patience=HURRY)
+            await post_body(session, url, make(), who="chat", patience=patience)
 
     assert "secret" not in str(caught.value)

@@ -22,7 +22,7 @@ from sinks.telegram import TelegramSink
 from tests.chats import Slack, Telegram
 from tests.rules.market import NOON as START
 from tests.rules.market import H, M, S, feed, funding, hot, mark, order, quote, rule
-from tests.sinks.samples import HURRY
+from tests.sinks.samples import UNHURRIED
 from tests.sinks.test_render import ALERT, CALM, NOON
 
 VENUES = ("binance", "bybit", "okx", "hyperliquid", "gate", "bitget", "htx")
@@ -292,7 +292,7 @@ async def test_many_at_once_are_readable_in_telegram(
     """The worst first, no line cut, and what has no room is counted."""
     place = address.parse(phone.address())
     assert isinstance(place, address.TelegramChat)
-    await TelegramSink("phone", place, session=session, api_url=phone.url, patience=HURRY).deliver(wave(count))
+    await TelegramSink("phone", place, session=session, api_url=phone.url, patience=UNHURRIED).deliver(wave(count))
 
     (text,) = phone.texts
     assert (
@@ -307,7 +307,7 @@ async def test_many_at_once_are_readable_in_slack(office: Slack, session: aiohtt
     """In its blocks, and in the words beside them, which have less room."""
     place = address.parse(office.bot_address)
     assert isinstance(place, address.SlackBot)
-    await SlackBotSink("desk", place, session=session, api_url=office.api_url, patience=HURRY).deliver(wave(count))
+    await SlackBotSink("desk", place, session=session, api_url=office.api_url, patience=UNHURRIED).deliver(wave(count))
 
     (seen,) = office.requests
     assert isinstance(seen.body, dict)

@@ -15,9 +15,10 @@ from daemon.chat.slack_api import SlackApi
 from daemon.config.model import SinkConfig
 from sinks import address
 from sinks.base import SinkTrouble
+from sinks.post import Patience
 from sinks.registry import Options, build
 from tests.chats import Chat, JsonHook, Mood, Reply, Shown, Slack, Slow, Telegram, Vanish, html_page
-from tests.sinks.samples import CHART, CLEARED, HURRY, WARNING
+from tests.sinks.samples import CHART, CLEARED, NOWHERE, WARNING
 
 BOT = "987654:AAE-very_secret_token"
 HOOK = "T0SECRETA/B0SECRETB/secretCCC"
@@ -80,14 +81,14 @@ def assert_clean(text: str, kind: str | None = None) -> None:
 @pytest.mark.parametrize("mood", MOODS, ids=lambda mood: type(mood).__name__)
 @pytest.mark.parametrize("kind", ["telegram", "webhook", "bot", "apprise"])
 async def test_no_failure_tells_the_token(
-    session: aiohttp.ClientSession, kind: str, mood: Mood, caplog: pytest.LogCaptureFixture
+    session: aiohttp.ClientSession, kind: str, mood: Mood, patience: Patience, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not even when the far end repeats it to us."""
     caplog.set_level(logging.DEBUG)
     async with chat_for(kind) as chat:
         chat.always = mood
         url, api_url = addresses(chat)[kind]
-        sink = build("phone", url, api_url=api_url, session=session, options=Options(patience=HURRY))
+        sink = build("phone", url, api_url=api_url, session=session, options=Options(patience=patience))
         for edits in (None, "C1/12"):
             try:
                 await sink.deliver(WARNING, edits=edits)
@@ -102,13 +103,18 @@ async def test_no_failure_tells_the_token(
 
 @pytest.mark.parametrize(("kind", "step", "mood"), CASES)
 async def test_no_failure_of_a_picture_tells_the_token(
-    session: aiohttp.ClientSession, kind: str, step: int, mood: Mood, caplog: pytest.LogCaptureFixture
+    session: aiohttp.ClientSession,
+    kind: str,
+    step: int,
+    mood: Mood,
+    patience: Patience,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Nor the address where it is brought: whoever has that may put something else there."""
     caplog.set_level(logging.DEBUG)
     async with chat_for(kind) as chat:
         url, api_url = addresses(chat)[kind]
-        sink = build("phone", url, api_url=api_url, session=session, options=Options(patience=HURRY))
+        sink = build("phone", url, api_url=api_url, session=session, options=Options(patience=patience))
         chat.shown += [Shown("-1001", "12", "", {}), Shown("C0ALERTS1", "12", "", {})]
         chat.moods += [*([None] * step), mood]
         chat.always = mood
@@ -123,12 +129,12 @@ async def test_no_failure_of_a_picture_tells_the_token(
 
 @pytest.mark.parametrize("mood", MOODS, ids=lambda mood: type(mood).__name__)
 async def test_no_failure_of_slack_s_app_tells_a_token(
-    session: aiohttp.ClientSession, mood: Mood, caplog: pytest.LogCaptureFixture
+    session: aiohttp.ClientSession, mood: Mood, patience: Patience, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither the one by which presses come, nor the one by which they are answered."""
     caplog.set_level(logging.DEBUG)
     async with Slack(HOOK, SLACK) as chat:
-        api = SlackApi(session, SLACK, APP, chat.api_url, HURRY)
+        api = SlackApi(session, SLACK, APP, chat.api_url, patience)
         for method in ("apps.connections.open", "chat.postEphemeral"):
             chat.moods_of[method] = deque((mood,))
             asking = api.open_socket() if method.startswith("apps") else api.call(method, {"channel": "C1"})
@@ -166,7 +172,7 @@ async def test_no_connection_tells_the_token(
         url, api_url = addresses(chat)[kind]
         if api_url is None:
             url, there = url.replace(chat.url.removeprefix("http://"), there.rpartition("/")[2]), ""
-        sink = build("phone", url, api_url=there or None, session=session, options=Options(patience=HURRY))
+        sink = build("phone", url, api_url=there or None, session=session, options=Options(patience=NOWHERE))
         try:
             await sink.deliver(CLEARED)
         except SinkTrouble as exc:

@@ -12,10 +12,11 @@ from rules.alerts import Change, Severity
 from sinks import address
 from sinks.base import Busy, Gone, Message, Uncertain, Undeliverable, Unreached
 from sinks.outcome import EditLost
+from sinks.post import Patience
 from sinks.telegram import TelegramSink
 from sinks.telegram_words import to_html, to_plain
 from tests.chats import Mood, Reply, Slow, Telegram, Vanish, html_page, parse_html, telegram_error, too_many
-from tests.sinks.samples import CLEARED, HOSTILE, HURRY, WARNING
+from tests.sinks.samples import CLEARED, HOSTILE, UNHURRIED, WARNING
 
 
 @pytest.fixture
@@ -25,14 +26,14 @@ async def chat() -> AsyncIterator[Telegram]:
 
 
 @pytest.fixture
-def sink(chat: Telegram, session: aiohttp.ClientSession) -> TelegramSink:
-    return sink_for(chat, session, chat.address())
+def sink(chat: Telegram, session: aiohttp.ClientSession, patience: Patience) -> TelegramSink:
+    return sink_for(chat, session, chat.address(), patience)
 
 
-def sink_for(chat: Telegram, session: aiohttp.ClientSession, url: str) -> TelegramSink:
+def sink_for(chat: Telegram, session: aiohttp.ClientSession, url: str, patience: Patience = UNHURRIED) -> TelegramSink:
     place = address.parse(url)
     assert isinstance(place, address.TelegramChat)
-    return TelegramSink("phone", place, session=session, api_url=chat.url, patience=HURRY)
+    return TelegramSink("phone", place, session=session, api_url=chat.url, patience=patience)
 
 
 async def test_a_message_arrives_word_for_word(chat: Telegram, sink: TelegramSink) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from sinks.base import Busy, Button, Gone, Message, Picture, Uncertain, Undeliverable, Unreached
 from sinks.fit import weight
 from sinks.outcome import EditLost
+from sinks.post import Patience
 from sinks.telegram import TelegramSink
 from sinks.telegram_words import CAPTION_MAX, fits_caption, to_html, to_plain
 from tests.chats import Mood, Reply, Slow, Telegram, Vanish, html_page, parse_html, telegram_error, too_many
@@ -29,8 +30,8 @@ async def chat() -> AsyncIterator[Telegram]:
 
 
 @pytest.fixture
-def sink(chat: Telegram, session: aiohttp.ClientSession) -> TelegramSink:
-    return sink_for(chat, session, chat.address())
+def sink(chat: Telegram, session: aiohttp.ClientSession, patience: Patience) -> TelegramSink:
+    return sink_for(chat, session, chat.address(), patience)
 
 
 def methods(chat: Telegram) -> list[str]:

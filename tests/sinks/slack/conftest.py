@@ -6,9 +6,9 @@ import aiohttp
 import pytest
 
 from sinks import address
+from sinks.post import Patience
 from sinks.slack import SlackBotSink, SlackWebhookSink
 from tests.chats import Slack
-from tests.sinks.samples import HURRY
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ async def chat() -> AsyncIterator[Slack]:
 
 
 @pytest.fixture
-def hook(chat: Slack, session: aiohttp.ClientSession) -> SlackWebhookSink:
+def hook(chat: Slack, session: aiohttp.ClientSession, patience: Patience) -> SlackWebhookSink:
     place = address.parse(chat.hook_address)
     assert isinstance(place, address.SlackWebhook)
-    return SlackWebhookSink("desk", place, session=session, api_url=chat.url, patience=HURRY)
+    return SlackWebhookSink("desk", place, session=session, api_url=chat.url, patience=patience)
 
 
 @pytest.fixture
-def bot(chat: Slack, session: aiohttp.ClientSession) -> SlackBotSink:
+def bot(chat: Slack, session: aiohttp.ClientSession, patience: Patience) -> SlackBotSink:
     place = address.parse(chat.bot_address)
     assert isinstance(place, address.SlackBot)
-    return SlackBotSink("desk", place, session=session, api_url=chat.api_url, patience=HURRY)
+    return SlackBotSink("desk", place, session=session, api_url=chat.api_url, patience=patience)

@@ -11,7 +11,7 @@ from sinks.base import Busy, Button, Gone, Message, Uncertain, Undeliverable, Un
 from sinks.outcome import EditLost
 from sinks.slack import SlackBotSink, SlackWebhookSink
 from tests.chats import Mood, Reply, Slack, Slow, Vanish, html_page
-from tests.sinks.samples import CLEARED, HOSTILE, HURRY, WARNING
+from tests.sinks.samples import CLEARED, HOSTILE, UNHURRIED, WARNING
 
 
 def word(status: int, text: str) -> Reply:
@@ -212,7 +212,7 @@ async def test_nobody_listening_means_not_sent(session: aiohttp.ClientSession) -
     place = address.parse("slack://A/B/C")
     assert isinstance(place, address.SlackWebhook)
     async with Slack() as chat:
-        sink = SlackWebhookSink("desk", place, session=session, api_url=chat.url, patience=HURRY)
+        sink = SlackWebhookSink("desk", place, session=session, api_url=chat.url, patience=UNHURRIED)
 
     with pytest.raises(Unreached, match="could not connect"):
         await sink.deliver(WARNING)

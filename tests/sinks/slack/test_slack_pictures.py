@@ -12,7 +12,7 @@ from sinks.base import Button, Picture, Unreached
 from sinks.slack import SlackBotSink, SlackWebhookSink
 from sinks.slack_files import FILENAME
 from tests.chats import Slack
-from tests.sinks.samples import CHART, CLEARED, HURRY, WARNING, png
+from tests.sinks.samples import CHART, CLEARED, UNHURRIED, WARNING, png
 from tests.sinks.slack.bringing import CALLS, PICTURED, files_named, kinds, paths, sent
 from tests.sinks.slack.test_slack import refusal
 
@@ -45,7 +45,7 @@ async def test_a_webhook_leaves_pictures_out(chat: Slack, session: aiohttp.Clien
     """It can show none."""
     place = address.parse(chat.hook_address)
     assert isinstance(place, address.SlackWebhook)
-    await SlackWebhookSink("desk", place, session=session, api_url=chat.url, patience=HURRY).deliver(PICTURED)
+    await SlackWebhookSink("desk", place, session=session, api_url=chat.url, patience=UNHURRIED).deliver(PICTURED)
 
     assert ["header", "section", "context"] == kinds(chat)
 
