@@ -52,6 +52,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hangs when a house stops is let go at once."""
+    monkeypatch.setattr("daemon.desk.GRACE_S", 0.05)
+
+
+@pytest.fixture
 async def venue() -> AsyncIterator[Venue]:
     """Where a USDT costs a dollar, until a test says otherwise."""
     async with Venue(USDT=1.0) as venue:

@@ -14,13 +14,12 @@ from daemon.late import Paint
 from rules.alerts import Severity
 from rules.delivery import SinkPolicy
 from rules.delivery.policy import Grouping
-from sinks.post import Patience
 from sinks.registry import Options, PacedSink, build
 from storage.listing import Entry
 from storage.outbox import Outbox
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, UNHURRIED
 
-QUICK = Options(patience=Patience(connect_s=2.0, answer_s=5.0))
+PATIENT = Options(patience=UNHURRIED)
 
 
 class Clock:
@@ -62,7 +61,7 @@ async def became(outbox: Outbox, lane: str, *statuses: str) -> list[Entry]:
 
 @asynccontextmanager
 async def sinks_at(
-    *places: tuple[str, str, str | None], options: Options = QUICK
+    *places: tuple[str, str, str | None], options: Options = PATIENT
 ) -> AsyncIterator[dict[str, PacedSink]]:
     """Real sinks from (name, address, api_url)."""
     async with aiohttp.ClientSession() as session:

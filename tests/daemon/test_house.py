@@ -18,8 +18,8 @@ from rules.selection import Selection
 from sinks.registry import Options
 from storage.trouble import StorageTrouble
 from tests.chats import Slow, Telegram, telegram_error
-from tests.daemon.lanes import became, locked, until
-from tests.daemon.town import QUICK, Home, Venue, cheap
+from tests.daemon.lanes import PATIENT, became, locked, until
+from tests.daemon.town import Home, Venue, cheap
 from tests.patience import PATIENCE_S
 
 
@@ -64,7 +64,7 @@ async def test_a_bug_in_a_driver_stops_the_house_loudly(
     with monkeypatch.context() as patch:
         patch.setattr("sinks.telegram_request.to_html", lambda *_: 1 / 0)
         async with AsyncExitStack() as stack:
-            house = await House.open(load([home.file]), stack, clock=home.clock, options=QUICK)
+            house = await House.open(load([home.file]), stack, clock=home.clock, options=PATIENT)
             with pytest.raises(ExceptionGroup) as caught:
                 async with asyncio.timeout(PATIENCE_S):
                     await house.live(asyncio.Event())  # nobody stops it
@@ -84,7 +84,7 @@ async def test_a_bug_in_a_source_stops_the_house_loudly(home: Home, monkeypatch:
     monkeypatch.setattr("daemon.wire.defillama.decode_stablecoins", fail)
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
-        house = await House.open(load([home.file]), stack, clock=home.clock, options=QUICK)
+        house = await House.open(load([home.file]), stack, clock=home.clock, options=PATIENT)
         with pytest.raises(ExceptionGroup) as caught:
             async with asyncio.timeout(PATIENCE_S):
                 await house.live(stop)
@@ -118,7 +118,7 @@ async def test_being_cancelled_is_clean_and_quick(
     venue.prices["USDT"] = 0.97
     before = asyncio.all_tasks()
     async with asyncio.timeout(PATIENCE_S), AsyncExitStack() as stack:
-        house = await House.open(load([home.file]), stack, clock=home.clock, options=QUICK)
+        house = await House.open(load([home.file]), stack, clock=home.clock, options=PATIENT)
         living = asyncio.create_task(house.live(asyncio.Event()), name="house")
         await phone.wait_for(lambda chat: len(chat.requests) == 1)
         living.cancel()
@@ -172,7 +172,7 @@ async def test_a_database_that_takes_nothing_ends_the_wait_for_chats_too(
 async def locked_after(home: Home) -> AsyncIterator[House]:
     """A house whose database is locked from its first breath to its last."""
     async with AsyncExitStack() as stack:
-        house = await House.open(load([home.file]), stack, clock=home.clock, options=QUICK)
+        house = await House.open(load([home.file]), stack, clock=home.clock, options=PATIENT)
         await stack.enter_async_context(locked(home.database))
         stop = asyncio.Event()
         living = asyncio.create_task(house.live(stop), name="house")

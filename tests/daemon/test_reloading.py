@@ -12,8 +12,8 @@ from daemon.supervisor import Supervisor
 from rules.alerts import Severity
 from storage.notices import Words
 from tests.chats import Reply, Slack, Slow, Telegram
-from tests.daemon.lanes import became, locked, until
-from tests.daemon.town import QUICK, Home, Venue, at_desk, at_phone, cheap
+from tests.daemon.lanes import PATIENT, became, locked, until
+from tests.daemon.town import Home, Venue, at_desk, at_phone, cheap
 
 
 async def test_saved_rules_are_used_at_once(home: Home, venue: Venue, phone: Telegram) -> None:
@@ -90,11 +90,11 @@ async def test_sinks_are_exchanged_while_it_runs(home: Home, venue: Venue, phone
     assert desk.texts[0].startswith("WARNING")
 
 
+@pytest.mark.usefixtures("no_grace")
 async def test_a_message_that_hangs_during_a_reload_does_not_block_its_lane(
-    home: Home, venue: Venue, phone: Telegram, monkeypatch: pytest.MonkeyPatch
+    home: Home, venue: Venue, phone: Telegram
 ) -> None:
     """It was cut off: uncertain, and the lane goes on."""
-    monkeypatch.setattr("daemon.desk.GRACE_S", 0.05)
     async with home.living() as house:
         phone.moods.append(Slow())
         await house.outbox.say("phone", Words("hangs"), Severity.WARNING)
@@ -130,7 +130,7 @@ async def test_a_second_signal_in_the_middle_of_a_reload_leaves_no_lane_at_work(
     """The reload was ending the old lanes; one of them is still sending."""
     phone.always = Slow()
     async with AsyncExitStack() as stack:
-        house = await House.open(load([home.file]), stack, clock=home.clock, options=QUICK)
+        house = await House.open(load([home.file]), stack, clock=home.clock, options=PATIENT)
         living = asyncio.create_task(house.live(asyncio.Event()), name="house")
         await until(lambda: house.dispatch is not None)
         await house.outbox.say("phone", Words("hangs"), Severity.WARNING)

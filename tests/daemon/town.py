@@ -14,13 +14,10 @@ from daemon.config.load import load
 from daemon.house import House
 from daemon.wire import defillama as wire
 from rules.events import StablecoinQuote
-from sinks.post import Patience
-from sinks.registry import Options
 from tests.chats import Slack, Telegram
-from tests.daemon.lanes import until
+from tests.daemon.lanes import PATIENT, until
 from tests.databases import with_tables
 
-QUICK = Options(patience=Patience(connect_s=2.0, answer_s=2.0))
 FEED = "defillama.stablecoins"
 
 
@@ -126,7 +123,7 @@ class Home:
         """A house that lives until the block ends, and is stopped as by the first signal."""
         stop = asyncio.Event()
         async with AsyncExitStack() as stack:
-            house = await House.open(load([self.file]), stack, clock=self.clock, say=self.said.append, options=QUICK)
+            house = await House.open(load([self.file]), stack, clock=self.clock, say=self.said.append, options=PATIENT)
             living = asyncio.create_task(house.live(stop), name="house")
             try:
                 await until(lambda: house.dispatch is not None or living.done())

@@ -7,7 +7,8 @@ import pytest
 
 from sinks.post import Patience, open_session
 from tests.chats import Slow
-from tests.sinks.samples import HURRY, UNHURRIED
+from tests.patience import UNHURRIED
+from tests.sinks.samples import HURRY
 
 
 @pytest.fixture

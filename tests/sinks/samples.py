@@ -8,7 +8,6 @@ from sinks.base import Message, Picture
 from sinks.post import Patience
 from tests.patience import PATIENCE_S
 
-UNHURRIED = Patience(connect_s=PATIENCE_S, answer_s=PATIENCE_S)
 HURRY = Patience(connect_s=PATIENCE_S, answer_s=0.4)  # where no answer will come
 NOWHERE = Patience(connect_s=0.3, answer_s=PATIENCE_S)  # where no connection will
 

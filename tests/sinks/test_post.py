@@ -9,7 +9,8 @@ import pytest
 
 from sinks.base import Uncertain, Undeliverable, Unreached
 from sinks.post import Patience, Reply, open_session, post, post_body
-from tests.sinks.samples import NOWHERE, UNHURRIED
+from tests.patience import UNHURRIED
+from tests.sinks.samples import NOWHERE
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -20,9 +20,9 @@ from sinks.render import render
 from sinks.slack import SlackBotSink
 from sinks.telegram import TelegramSink
 from tests.chats import Slack, Telegram
+from tests.patience import UNHURRIED
 from tests.rules.market import NOON as START
 from tests.rules.market import H, M, S, feed, funding, hot, mark, order, quote, rule
-from tests.sinks.samples import UNHURRIED
 from tests.sinks.test_render import ALERT, CALM, NOON
 
 VENUES = ("binance", "bybit", "okx", "hyperliquid", "gate", "bitget", "htx")

@@ -16,7 +16,8 @@ from sinks.post import Patience
 from sinks.telegram import TelegramSink
 from sinks.telegram_words import to_html, to_plain
 from tests.chats import Mood, Reply, Slow, Telegram, Vanish, html_page, parse_html, telegram_error, too_many
-from tests.sinks.samples import CLEARED, HOSTILE, UNHURRIED, WARNING
+from tests.patience import UNHURRIED
+from tests.sinks.samples import CLEARED, HOSTILE, WARNING
 
 
 @pytest.fixture

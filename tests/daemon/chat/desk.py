@@ -6,7 +6,6 @@ from tests.chats import Slack
 from tests.chats.socket_mode import buttons
 
 ANNA, BEN, STRANGER = "U0ANNA001", "W0BEN0001", "U0EVE0001"
-ENOUGH_S = 3.0  # as long as Slack waits
 
 
 def answered(desk: Slack, **more: Any) -> dict[str, Any]:

@@ -112,6 +112,7 @@ async def test_who_presses_later_in_the_other_chat_is_told_who_was_first(
     assert ["@anna (Telegram)"] == [one.who for one in seen] + [one.author for one in silences]
 
 
+@pytest.mark.usefixtures("no_grace")
 async def test_the_other_chat_is_told_after_a_crash(tmp_path: Path, venue: Venue, phone: Telegram, desk: Slack) -> None:
     """The house went down between the press and the other chat's edit: the next run makes it."""
     home = Home(tmp_path, venue, sinks=answered(phone, desk))

@@ -21,15 +21,15 @@ from daemon.wire.telegram import Place, Press, read_place, read_updates
 from sinks.address import SlackBot, TelegramChat
 from sinks.address import parse as parse_address
 from sinks.base import Button, Picture
-from sinks.post import Patience, open_session
+from sinks.post import open_session
 from sinks.slack import SlackBotSink
 from sinks.telegram import TelegramSink
 from tests.chats import Chat, Reply, Shown, Slack, Telegram, blocks_error, html_page, telegram_error, too_many
 from tests.chats.socket_mode import buttons, click
 from tests.daemon.lanes import Clock
+from tests.patience import UNHURRIED
 from tests.sinks.samples import CHART, WARNING
 
-PATIENCE = Patience(connect_s=2.0, answer_s=2.0)
 DEED = "acknowledged by @anna, 12:01:00Z"
 BUTTONS = ((Button("Acknowledge", "ack:00ff"),),)
 
@@ -41,11 +41,11 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def telegram_voice(phone: Telegram, session: aiohttp.ClientSession) -> Voice:
-    return Voice("phone", BotApi(session, phone.token, phone.url, PATIENCE), sleep=Clock(0).sleep)
+    return Voice("phone", BotApi(session, phone.token, phone.url, UNHURRIED), sleep=Clock(0).sleep)
 
 
 def slack_voice(desk: Slack, session: aiohttp.ClientSession) -> SlackVoice:
-    api = SlackApi(session, desk.token, desk.socket_mode.app_token, desk.api_url, PATIENCE)
+    api = SlackApi(session, desk.token, desk.socket_mode.app_token, desk.api_url, UNHURRIED)
     return SlackVoice("desk", api, sleep=Clock(0).sleep)
 
 
@@ -57,7 +57,7 @@ async def in_telegram(phone: Telegram, session: aiohttp.ClientSession, picture: 
     """An alert that was pressed, as Telegram tells of it."""
     address = parse_address(phone.address())
     assert isinstance(address, TelegramChat)
-    sink = TelegramSink("phone", address, session=session, api_url=phone.url, patience=PATIENCE)
+    sink = TelegramSink("phone", address, session=session, api_url=phone.url, patience=UNHURRIED)
     await sink.deliver(replace(WARNING, buttons=BUTTONS, picture=picture))
     phone.presses("Acknowledge")
     (update,) = read_updates(json.dumps(phone.updates).encode())
@@ -171,7 +171,7 @@ async def in_slack(desk: Slack, session: aiohttp.ClientSession, picture: Picture
     """The same in Slack."""
     address = parse_address(desk.bot_address)
     assert isinstance(address, SlackBot)
-    sink = SlackBotSink("desk", address, session=session, api_url=desk.api_url, patience=PATIENCE)
+    sink = SlackBotSink("desk", address, session=session, api_url=desk.api_url, patience=UNHURRIED)
     message = replace(WARNING, buttons=BUTTONS)
     receipt = await sink.deliver(message)
     if picture is not None:

@@ -162,6 +162,7 @@ async def test_a_digest_says_it_too(tmp_path: Path, venue: Venue, phone: Telegra
     assert [] == phone.shown[2].buttons
 
 
+@pytest.mark.usefixtures("no_grace")
 @pytest.mark.parametrize("takes", [False, True])
 async def test_an_end_that_was_cut_short_is_told_by_the_next_run(
     tmp_path: Path, venue: Venue, phone: Telegram, takes: bool

@@ -12,13 +12,13 @@ import pytest
 from daemon.chat.api import BotApi
 from daemon.chat.listening import SHARED, Listener
 from daemon.wire.telegram import Update
-from sinks.post import Patience, open_session
+from sinks.post import open_session
 from storage.bots import Lease
 from storage.database import Database, Held
 from tests.chats import Reply, Telegram, Vanish, html_page, telegram_error, too_many
 from tests.daemon.lanes import Clock, locked, until
 from tests.databases import with_tables
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, UNHURRIED
 
 OK = Reply(200, '{"ok":true,"result":[]}')
 CONFLICT = telegram_error(409, "Conflict: terminated by other getUpdates request")
@@ -39,7 +39,7 @@ async def listening(
     clock = clock or Clock(1_000_000)
     database = await Database.open(str(file), clock=clock, exclusive=False)
     async with open_session() as session:
-        api = BotApi(session, phone.token, api_url or phone.url, Patience(connect_s=2.0, answer_s=2.0))
+        api = BotApi(session, phone.token, api_url or phone.url, UNHURRIED)
         lease = Lease(database, "bot", holder)
         listener = Listener("phone", api, lease, heard, sorry=sorry, sleep=clock.sleep, clock_s=lambda: clock() / 1000)
         task = asyncio.create_task(listener.run())
@@ -174,7 +174,7 @@ async def test_who_dies_without_leaving_is_followed_when_the_lease_is_over(tmp_p
 
     database = await Database.open(file, clock=clock, exclusive=False)
     async with open_session() as session:
-        api = BotApi(session, phone.token, phone.url, Patience(connect_s=2.0, answer_s=2.0))
+        api = BotApi(session, phone.token, phone.url, UNHURRIED)
         dying = asyncio.create_task(Listener("phone", api, Lease(database, "bot", "a"), hear).once())
         await stuck.wait()
         dying.cancel()  # in the middle of it: nobody gives the lease back
@@ -312,7 +312,7 @@ async def test_who_leaves_is_not_kept_by_a_locked_database(tmp_path: Path, phone
     file = with_tables(tmp_path / "t.db")
     database = await Database.open(str(file), exclusive=False, patience_s=3 * PATIENCE_S)
     async with open_session() as session, locked(file):
-        api = BotApi(session, phone.token, phone.url, Patience(connect_s=2.0, answer_s=2.0))
+        api = BotApi(session, phone.token, phone.url, UNHURRIED)
         leaving = asyncio.create_task(Listener("phone", api, Lease(database, "bot", "a"), Heard().hear).run())
         await asyncio.sleep(0)
         async with asyncio.timeout(PATIENCE_S):

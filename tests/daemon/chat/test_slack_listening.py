@@ -13,9 +13,10 @@ from daemon.chat.slack_api import SlackApi
 from daemon.chat.slack_listening import RARELY_S, Send, SlackListener
 from daemon.chat.slack_socket import SwitchedOff
 from daemon.wire.slack import Frame, acknowledgement
-from sinks.post import Patience, open_session
+from sinks.post import open_session
 from tests.chats import Reply, Slack, Vanish, html_page
 from tests.daemon.lanes import Clock, until
+from tests.patience import UNHURRIED
 
 
 class Heard(list[str]):
@@ -41,8 +42,7 @@ async def listening(
     clock = Clock(1_000_000)
     async with open_session() as session:
         token = app_token or desk.socket_mode.app_token
-        patience = Patience(connect_s=2.0, answer_s=2.0)
-        api = SlackApi(session, desk.token, token, api_url or desk.api_url, patience)
+        api = SlackApi(session, desk.token, token, api_url or desk.api_url, UNHURRIED)
         listener = SlackListener(
             "desk",
             api,

@@ -6,7 +6,7 @@ from daemon.chat.slack_ear import NO_COMMANDS, SLOW
 from storage.buttons import LAST_MS
 from tests.chats import Slack
 from tests.chats.socket_mode import buttons
-from tests.daemon.chat.desk import ANNA, BEN, ENOUGH_S, STRANGER, answered, edited, last_line, noted, offered, spoken
+from tests.daemon.chat.desk import ANNA, BEN, STRANGER, answered, edited, last_line, noted, offered, spoken
 from tests.daemon.lanes import until
 from tests.daemon.town import Home, Venue
 
@@ -28,7 +28,6 @@ async def test_a_press_is_done_acknowledged_and_written_under_the_message(
     (acknowledged,) = desk.socket_mode.acknowledged
     assert ["Acknowledge", "Snooze 1h", "Snooze 4h", "Until it clears", "Mute USDT 24h"] == words
     assert (envelope, None) == (acknowledged.envelope_id, acknowledged.payload)
-    assert ENOUGH_S > acknowledged.took_s
     assert ("cheap",) == silence.matchers.rules
     assert "@anna (Slack)" == silence.author
     assert last_line(desk).startswith("snoozed by @anna until ")

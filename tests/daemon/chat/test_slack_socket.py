@@ -5,15 +5,15 @@ import pytest
 from daemon.chat.slack_api import SlackApi, may_connect
 from daemon.chat.slack_socket import Socket
 from sinks.base import Unreached
-from sinks.post import Patience, open_session
+from sinks.post import open_session
 from tests.chats import Slack
 from tests.daemon.lanes import until
+from tests.patience import UNHURRIED
 
 
 async def ticket(desk: Slack) -> str:
     async with open_session() as session:
-        patience = Patience(connect_s=2.0, answer_s=2.0)
-        api = SlackApi(session, desk.token, desk.socket_mode.app_token, desk.api_url, patience)
+        api = SlackApi(session, desk.token, desk.socket_mode.app_token, desk.api_url, UNHURRIED)
         return await api.open_socket()
 
 

@@ -11,7 +11,8 @@ from sinks.base import Busy, Button, Gone, Message, Uncertain, Undeliverable, Un
 from sinks.outcome import EditLost
 from sinks.slack import SlackBotSink, SlackWebhookSink
 from tests.chats import Mood, Reply, Slack, Slow, Vanish, html_page
-from tests.sinks.samples import CLEARED, HOSTILE, UNHURRIED, WARNING
+from tests.patience import UNHURRIED
+from tests.sinks.samples import CLEARED, HOSTILE, WARNING
 
 
 def word(status: int, text: str) -> Reply:

@@ -12,7 +12,8 @@ from sinks.base import Button, Picture, Unreached
 from sinks.slack import SlackBotSink, SlackWebhookSink
 from sinks.slack_files import FILENAME
 from tests.chats import Slack
-from tests.sinks.samples import CHART, CLEARED, UNHURRIED, WARNING, png
+from tests.patience import UNHURRIED
+from tests.sinks.samples import CHART, CLEARED, WARNING, png
 from tests.sinks.slack.bringing import CALLS, PICTURED, files_named, kinds, paths, sent
 from tests.sinks.slack.test_slack import refusal
 
