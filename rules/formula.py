@@ -4,18 +4,27 @@ from collections.abc import Callable
 
 from rules import units
 from rules.events import Event
+from rules.expression import Program
 from rules.grammar import Binary, Call, Comparison, Field, Member, Mistake, Node, Number, Unary, parse
 from rules.ordinary import unit
 
 Say = Callable[[float], str]
+SayBeside = Callable[[float, float | None], str]  # a value, in digits that tell it from its limit
 _LIKE_THEIR_INPUT = ("abs", "min", "max", "sum", "avg", "spread")
 _COIN = ("price", "target")  # a stablecoin's is 0.9987 USD, which is no amount of money
 _FRACTION, _MONEY, _PRICE, _BASE = "fraction", "USD", "quote coin", "base coin"
-_SAID: dict[str, Say] = {_FRACTION: units.say_percent, _MONEY: units.say_money, _PRICE: units.say_price}
+_FUNDING = "funding"  # a fraction per so many hours
+_PERCENTAGES: dict[str, SayBeside] = {_FRACTION: units.say_share, _FUNDING: units.say_rate}
+_SAID: dict[str, Say] = {
+    _FRACTION: units.say_share,
+    _FUNDING: units.say_rate,
+    _MONEY: units.say_money,
+    _PRICE: units.say_price,
+}
 
 
 def said(text: str, event: type[Event]) -> Say:
-    """How a value of this formula is written: 0.05%, $1.5m, or the bare number."""
+    """How a value of this formula is written: 0.0512%, 8.97%, $1.5m, or the bare number."""
     return say_in(counted(text, event))
 
 
@@ -27,9 +36,27 @@ def counted(text: str, event: type[Event]) -> str:
         return ""
 
 
+def counted_in(program: Program) -> dict[str, str]:
+    """The units of a program's windows by the names that messages use; bare numbers are left out."""
+    units_of = (
+        (name, _counted(slot.call, program.event)) for name, slot in zip(program.names, program.slots, strict=True)
+    )
+    return {name: unit for name, unit in units_of if unit}
+
+
 def say_in(unit: object) -> Say:
     """How a value in this unit is written."""
     return _SAID.get(str(unit), units.say_number)
+
+
+def limit_in(unit: object) -> Say:
+    """How a limit in this unit is written."""
+    return units.say_percent if unit in _PERCENTAGES else say_in(unit)
+
+
+def percentage(unit: object) -> SayBeside | None:
+    """How a value in this unit is written beside its limit; None if it is no percentage."""
+    return _PERCENTAGES.get(str(unit))
 
 
 def adds_up(text: str) -> bool:
@@ -85,5 +112,5 @@ def _counted(node: Node, event: type[Event]) -> str:
 def _field(name: str, event: type[Event]) -> str:
     counted = event.DERIVED[name][0] if name in event.DERIVED else unit(event, name)
     if counted.startswith(_FRACTION):
-        return _FRACTION
+        return _FRACTION if counted == _FRACTION else _FUNDING
     return "" if counted == _MONEY and name in _COIN else counted

@@ -18,6 +18,8 @@ DURATIONS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_00
 DURATION_MAX_MS = 3_660 * 86_400_000  # ten years: beyond it somebody slipped on the keys
 
 _BARE_FRACTION_MAX = 0.005
+_LARGE = (("tn", 1e12), ("bn", 1e9), ("m", 1e6), ("k", 1e3))
+_DIGITS_MAX = 9
 
 
 def fraction(text: str | float) -> float:
@@ -80,18 +82,39 @@ def _bare(text: str | float) -> float | None:
     return number if isfinite(number) else None
 
 
-def say_percent(value: float, *, digits: int = 4) -> str:
-    """0.000812 -> 0.0812%. Signed numbers keep their minus; no trailing zeros."""
-    return f"{_trim(f'{value * 100:.{digits}f}')}%"
+def say_percent(value: float) -> str:
+    """0.0005 -> 0.05%: a limit, with every digit that was written."""
+    return _percent(value, _DIGITS_MAX, None)
 
 
-def say_money(value: float) -> str:
+def say_rate(value: float, beside: float | None = None) -> str:
+    """0.000812 -> 0.0812%: funding. At most four decimals, no trailing zeros.
+
+    As with shares and amounts of money, a value that rounds to the limit `beside` it is said in more digits: one sees
+    on which side of it the value is.
+    """
+    return _percent(value, 4, beside)
+
+
+def say_share(value: float, beside: float | None = None) -> str:
+    """0.089733 -> 8.97%, 0.12345 -> 12.3%, 1.234 -> 123%: how far something moved, or what part of something it is."""
+    size = abs(value)
+    digits = 2 if size < 0.1 else 1 if size < 1 else 0
+    while digits < 4 and 0 < size * 100 < 0.5 * 10.0**-digits:  # little is not nothing
+        digits += 1
+    return _percent(value, digits, beside)
+
+
+def say_money(value: float, beside: float | None = None) -> str:
     """1_540_000 -> $1.54m; 999 -> $999; 0.98 -> $0.98."""
     sign, size = ("-" if value < 0 else ""), abs(value)
-    for suffix, scale in (("tn", 1e12), ("bn", 1e9), ("m", 1e6), ("k", 1e3)):
-        if size >= scale * 0.9995:
-            return f"{sign}${_trim(f'{size / scale:.2f}')}{suffix}"
-    return f"{sign}${_trim(f'{size:.2f}')}"
+    suffix, scale = next((one for one in _LARGE if size >= one[1] * 0.9995), ("", 1.0))
+    return f"{sign}${_fixed(size / scale, 2, None if beside is None else abs(beside) / scale)}{suffix}"
+
+
+def say_ratio(value: float, beside: float | None = None) -> str:
+    """3.2178 -> 3.22: how many times one thing is another."""
+    return _fixed(value, 2, beside)
 
 
 def say_price(value: float) -> str:
@@ -130,6 +153,18 @@ def write_duration(ms: int) -> str:
         if count:
             parts.append(f"{count}{suffix}")
     return "".join(parts) or "0s"
+
+
+def _percent(value: float, digits: int, beside: float | None) -> str:
+    return f"{_fixed(value * 100, digits, None if beside is None else beside * 100)}%"
+
+
+def _fixed(value: float, digits: int, beside: float | None) -> str:
+    """So many decimals, or as many more as tell the value from what stands beside it."""
+    if beside is not None and value != beside:
+        while digits < _DIGITS_MAX and f"{value:.{digits}f}" == f"{beside:.{digits}f}":
+            digits += 1
+    return _trim(f"{value:.{digits}f}")
 
 
 def _trim(text: str) -> str:

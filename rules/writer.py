@@ -27,6 +27,7 @@ class Slot(msgspec.Struct, frozen=True):
     said: str  # the function as the trader wrote it: count(side == 'long', 1m) is kept as a sum
     length_ms: int
     source: str
+    call: Node  # as it was parsed
 
 
 class Writer:
@@ -85,7 +86,9 @@ class Writer:
                 sample = self.write(inputs[0])
         label = self.write(inputs[1]) if name == "spread" else "''"
         local, window = f"a{len(self.slots)}", f"w{len(self.slots)}"
-        self.slots.append(Slot("sum" if name == "count" and inputs else name, name, length.ms, self._where + spelled))
+        self.slots.append(
+            Slot("sum" if name == "count" and inputs else name, name, length.ms, self._where + spelled, node)
+        )
         self._windows[spelled] = local
         # a sample with a missing part is not pushed; the other windows of the rule still get theirs
         push = f"{window}.push(now, {sample}, {label}) if fresh else {window}.at(now)"

@@ -7,7 +7,7 @@ from daemon.chat.facts import Facts
 from daemon.chat.saying import line
 from rules.events import FundingRate, Liquidation
 from rules.instruments import coin_of
-from rules.units import duration_ms, say_duration, say_money, say_percent, say_price
+from rules.units import duration_ms, say_duration, say_money, say_price, say_rate, say_share
 from sinks.wording import say_length
 from storage.log import events_in_time
 from storage.newest import newest_quotes, newest_rates
@@ -71,7 +71,7 @@ async def peg(facts: Facts, asked: Asked) -> list[str]:
     found = [
         line(
             f"{say_price(quote.price)},",
-            "" if not quote.target else f"{say_percent(quote.price / quote.target - 1)} from its peg,",
+            "" if not quote.target else f"{say_share(quote.price / quote.target - 1)} from its peg,",
             f"{say_length(max(0, now_ms - quote.received_ms))} ago",
             head=venue,
         )
@@ -82,8 +82,8 @@ async def peg(facts: Facts, asked: Asked) -> list[str]:
 
 def _said(rate: FundingRate) -> str:
     """As it is paid, and per 8 h where that is something else."""
-    paid = f"{say_percent(rate.rate)} per {rate.interval_h:g} h"
-    return paid if rate.interval_h == 8 else f"{paid} ({say_percent(rate.rate_8h)} per 8 h)"
+    paid = f"{say_rate(rate.rate)} per {rate.interval_h:g} h"
+    return paid if rate.interval_h == 8 else f"{paid} ({say_rate(rate.rate_8h)} per 8 h)"
 
 
 def _coin(asked: Asked, *, most: int = 1) -> str:

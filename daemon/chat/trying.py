@@ -8,7 +8,7 @@ from daemon.config.foreign import describe_rule
 from daemon.config.model import Config
 from daemon.trial.backtest import Backtest, Report, replay
 from daemon.trial.explaining import Explanation, Standing, explain, living, verdict
-from daemon.trial.neighbours import unit_of
+from daemon.trial.neighbours import said_value, unit_of
 from rules.alerts import Phase
 from rules.spec import RuleSpec
 from rules.units import duration_ms, say_duration
@@ -46,11 +46,10 @@ async def why(facts: Facts, asked: Asked, *, patience_s: float = PATIENCE_S) -> 
 
 def _standing(spec: RuleSpec, one: Standing, now_ms: int) -> str:
     """What stands there now, the limit, and how old that is."""
-    say = unit_of(spec)
-    value = "no data" if one.value is None else say(one.value)
+    value = "no data" if one.value is None else said_value(spec, one.value, one.limit)
     if one.limit is None and one.value is not None:
         value = verdict(one.value)
-    limit = "" if one.limit is None else f"of {say(one.limit)}"
+    limit = "" if one.limit is None else f"of {unit_of(spec)(one.limit)}"
     phase = "over at once" if one.phase is Phase.INACTIVE and spec.compile().is_momentary else one.phase
     age = "" if one.heard_ms is None else f", {say_length(max(0, now_ms - one.heard_ms))} ago"
     return line(value, limit, f"({phase}){age}", head=one.key)

@@ -50,6 +50,7 @@ async def _explained(address: str, spec: "RuleSpec", limit: int) -> "Explanation
 
 def _show(found: "Explanation", limit: int) -> None:
     from daemon.config.foreign import describe_rule
+    from daemon.trial.neighbours import said_value
 
     now_ms = wall_ms()
     click.echo(f"{describe_rule(found.spec)}\n")
@@ -76,7 +77,7 @@ def _show(found: "Explanation", limit: int) -> None:
                     " ".join(one.key.values()),
                     one.change,
                     one.severity,
-                    "-" if one.value is None else _unit(found)(one.value),
+                    "-" if one.value is None else said_value(found.spec, one.value, None),
                     one.reason,
                     one.muted or "",
                 )
@@ -94,12 +95,14 @@ def _show(found: "Explanation", limit: int) -> None:
 
 
 def _standings(found: "Explanation", now_ms: int, limit: int) -> "Iterator[tuple[object, ...]]":
-    say = _unit(found)
+    from daemon.trial.neighbours import unit_of
+
+    say = unit_of(found.spec)
     for one in found.standings[:limit]:
         state = one.phase.value if one.severity is None or one.phase == "inactive" else f"{one.phase} {one.severity}"
         yield (
             one.key,
-            "no data" if one.value is None else _now(one, say),
+            "no data" if one.value is None else _now(one, found.spec),
             _limit(one, say),
             "-" if one.far is None or one.limit is None else "beyond" if one.far <= 0 else f"{one.far:.0%}",
             coloured(state, _COLOURS[one.phase.value]),
@@ -108,25 +111,20 @@ def _standings(found: "Explanation", now_ms: int, limit: int) -> "Iterator[tuple
         )
 
 
-def _now(one: "Standing", say: Callable[[float], str]) -> str:
+def _now(one: "Standing", spec: "RuleSpec") -> str:
     from daemon.trial.explaining import verdict
+    from daemon.trial.neighbours import said_value
 
     if one.limit is None:
         said = verdict(one.value or 0.0)
         return f"{said}: {', '.join(part.value for part in one.parts)}" if one.parts else said
-    return say(one.value or 0.0)
+    return said_value(spec, one.value or 0.0, one.limit)
 
 
 def _limit(one: "Standing", say: Callable[[float], str]) -> str:
     if one.limit is None:
         return ", ".join(part.limit for part in one.parts) or "-"
     return say(one.limit)
-
-
-def _unit(found: "Explanation") -> Callable[[float], str]:
-    from daemon.trial.neighbours import unit_of
-
-    return unit_of(found.spec)
 
 
 def _message(entry: "Entry") -> tuple[object, ...]:

@@ -11,19 +11,20 @@ from daemon.pictures.series import Series
 from rules import formula, units
 from rules.alerts import Alert, Change, Severity
 from rules.compiled import Rule
-from rules.formula import Say
+from rules.formula import Say, SayBeside
 from rules.kinds.words import number
 
-_SAID = {  # kind -> how its values are written
-    "funding": units.say_percent,
-    "funding_spread": units.say_percent,
-    "basis": units.say_percent,
-    "depeg": units.say_percent,
-    "price_change": units.say_percent,
-    "open_interest_change": units.say_percent,
-    "insurance_fund_change": units.say_percent,
+_SAID: dict[str, Say] = {  # kind -> how its values are written
+    "funding": units.say_rate,
+    "funding_spread": units.say_rate,
+    "basis": units.say_share,
+    "depeg": units.say_share,
+    "price_change": units.say_share,
+    "open_interest_change": units.say_share,
+    "insurance_fund_change": units.say_share,
     "liquidation": units.say_money,
 }
+_PERCENTAGES: dict[Say, SayBeside] = {units.say_rate: units.say_rate, units.say_share: units.say_share}
 _CALLED = {
     "funding": "funding per 8 h",
     "funding_spread": "funding spread per 8 h",
@@ -37,7 +38,7 @@ _CALLED = {
     "fear_greed": "fear and greed index",
 }
 _ESCALATIONS_MAX = 3
-_DIGITS_OF_VALUES = 3
+_DIGITS_OF_LIMITS, _DIGITS_OF_VALUES = 4, 3
 _MINUTE_MS = 60_000
 
 
@@ -51,7 +52,7 @@ def compose(rule: Rule, alert: Alert, series: Series, label: str | None) -> Char
         begins_ms=series.begins_ms,
         ends_ms=series.ends_ms,
         say=said(rule),
-        say_value=said(rule, _DIGITS_OF_VALUES),
+        say_value=said_value(rule),
         limits=limits_of(rule),
         is_falling=rule.ladder.sign < 0,
         is_stems=series.is_stems,
@@ -89,19 +90,41 @@ def what(rule: Rule, alert: Alert) -> str:
     return called if window_ms is None else f"{called} in {units.say_duration(int(window_ms))}"
 
 
-def said(rule: Rule, digits: int = 4) -> Say:
-    """How a number of this rule is written: shares and bare numbers in so many digits that count."""
+def said(rule: Rule) -> Say:
+    """How a limit of this rule, or a round number, is written."""
     if rule.kind == "depeg" and rule.facts.get("by_severity"):
         return _say_score
-    if rule.kind == "expression":
-        say = formula.said(str(rule.facts.get("when", "")), rule.on)
-    else:
-        say = _SAID.get(rule.kind, units.say_number)
+    say = _unit(rule)
+    if say in _PERCENTAGES:
+        return units.say_percent
     if say is units.say_price:
-        return lambda value: units.say_price(value).removesuffix(".00")
-    if say not in (units.say_percent, units.say_number):  # amounts have a form of their own
-        digits = max(digits, 4)
+        return _say_price
+    return _cut_to(_DIGITS_OF_LIMITS, say)
+
+
+def said_value(rule: Rule) -> Say:
+    """How a measured number of this rule is written: as messages do, and of bare numbers three digits that count."""
+    if rule.kind == "depeg" and rule.facts.get("by_severity"):
+        return _say_score
+    say = _unit(rule)
+    if (percentage := _PERCENTAGES.get(say)) is not None:
+        limits = [limit for limit in rule.ladder.shown if limit is not None]
+        return lambda value: percentage(value, min(limits, key=lambda limit: abs(limit - value), default=None))
+    return said(rule) if say is not units.say_number else _cut_to(_DIGITS_OF_VALUES, say)
+
+
+def _unit(rule: Rule) -> Say:
+    if rule.kind == "expression":
+        return formula.said(str(rule.facts.get("when", "")), rule.on)
+    return _SAID.get(rule.kind, units.say_number)
+
+
+def _cut_to(digits: int, say: Say) -> Say:
     return lambda value: say(value if abs(value) >= 1_000 else float(f"{value:.{digits}g}"))
+
+
+def _say_price(value: float) -> str:
+    return units.say_price(value).removesuffix(".00")
 
 
 def limits_of(rule: Rule) -> tuple[Limit, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from daemon.pictures.composing import said
+from daemon.pictures.composing import said, said_value
 from daemon.pictures.looks import looks
 from daemon.trial.deaf import why_deaf
 from rules.alerts import AlertState, Phase
@@ -150,12 +150,12 @@ def _parts(engine: Engine, compared: Sequence[Rule], key: dict[str, str], at_ms:
     for look in compared:
         tracker = next((one for one in engine.trackers(look.rule_id) if one.key == key), None)
         score = None if tracker is None else _score(tracker, at_ms)
-        say, (limit, *_) = said(look), look.ladder.shown
+        limit = look.ladder.shown[0]
         found.append(
             Part(
                 formula=str(look.facts.get("when")),
-                value="no data" if score is None else say(score * look.ladder.sign),
-                limit="-" if limit is None else say(limit),
+                value="no data" if score is None else said_value(look)(score * look.ladder.sign),
+                limit="-" if limit is None else said(look)(limit),
                 far=_far(look, score, 0),
             )
         )

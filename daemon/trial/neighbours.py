@@ -7,8 +7,9 @@ import msgspec
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from rules import units
+from rules import formula, units
 from rules.compiled import Ladder, Rule, just_above
+from rules.events import EVENTS, FundingRate
 from rules.kinds.expression import ExpressionRule
 from rules.spec import RuleSpec
 
@@ -43,10 +44,21 @@ def said_limits(spec: RuleSpec, rule: Rule) -> str:
     return " / ".join(say(limit) for limit in rule.ladder.shown if limit is not None) or "-"
 
 
+def said_value(spec: RuleSpec, value: float, limit: float | None) -> str:
+    """A value of this rule in its own digits: a percentage in as many as tell it from the limit."""
+    if isinstance(spec, ExpressionRule):
+        percentage = formula.percentage(_counted(spec))
+    else:
+        percentage = units.say_rate if spec.ON is FundingRate else units.say_share
+    say = unit_of(spec)
+    return say(value) if say is not units.say_percent or percentage is None else percentage(value, limit)
+
+
 def unit_of(spec: RuleSpec) -> Callable[[float], str]:
-    """How a number of the kind of this rule's limits is said."""
-    if isinstance(spec, ExpressionRule):  # only the value knows its unit, and a change is a fraction by its nature
-        return units.say_percent if (spec.value or "").strip().startswith("change(") else units.say_number
+    """How a limit of this rule is said."""
+    if isinstance(spec, ExpressionRule):  # only the value knows its unit
+        say = formula.limit_in(_counted(spec))
+        return units.say_number if say is units.say_price else say
     first = spec.compile().ladder.shown[0]
     for name, field in type(spec).model_fields.items():
         value = getattr(spec, name)
@@ -56,6 +68,10 @@ def unit_of(spec: RuleSpec) -> Callable[[float], str]:
                 if reader in _UNITS:
                     return _UNITS[reader]
     return units.say_number
+
+
+def _counted(spec: ExpressionRule) -> str:
+    return formula.counted(spec.value or "", EVENTS[spec.on])
 
 
 def _readers(field: FieldInfo) -> Iterator[Any]:

@@ -95,9 +95,9 @@ class AccountRule(Private):
 
     def sentence(self) -> str:
         is_ratio = self.watch == "margin_ratio"
-        said = {severity: _said(is_ratio, limit) for severity, limit in self._levels().items()}
+        said = {severity: _limit(is_ratio, limit) for severity, limit in self._levels().items()}
         what = "the margin ratio of a position" if is_ratio else f"the {self.balance} {self.coin}"
-        clear = "" if self.clear is None else f", clears at {_said(is_ratio, self.clear)}"
+        clear = "" if self.clear is None else f", clears at {_limit(is_ratio, self.clear)}"
         return (
             f"when {what}{self.whose()}{self.places()} is {'below' if self.falls else 'above'} "
             f"{limits(said)}{self.manners()}{clear}"
@@ -114,8 +114,12 @@ def _amount(balances: tuple[Balance, ...], coin: str | None, part: Part) -> floa
     return None
 
 
-def _said(is_ratio: bool, value: float) -> str:
-    return units.say_percent(value, digits=2) if is_ratio else units.say_number(value)
+def _limit(is_ratio: bool, value: float) -> str:
+    return units.say_percent(value) if is_ratio else units.say_number(value)
+
+
+def _said(is_ratio: bool, value: float, limit: float | None) -> str:
+    return units.say_share(value, limit) if is_ratio else units.say_number(value)
 
 
 def say(alert: Alert, now_ms: int) -> Sentences:
@@ -123,8 +127,8 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     del now_ms
     facts = alert.facts
     is_ratio = facts.get("watch") == "margin_ratio"
-    limit = "" if alert.threshold is None else _said(is_ratio, alert.threshold)
-    value, peak = _said(is_ratio, alert.value), _said(is_ratio, alert.peak)
+    limit = "" if alert.threshold is None else _limit(is_ratio, alert.threshold)
+    value, peak = (_said(is_ratio, one, alert.threshold) for one in (alert.value, alert.peak))
     who = about(alert.key, facts) if is_ratio else alert.key.get("account")
     if is_ratio and number(facts, "margin_ratio") == 0 and alert.ended_ms is not None:
         reading = Reading("closed", limit=limit)

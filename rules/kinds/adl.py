@@ -91,18 +91,22 @@ class Adl(Private):
         )
 
     def sentence(self) -> str:
-        said = {severity: _said(self.watched, limit) for severity, limit in self._levels().items()}
+        said = {severity: _limit(self.watched, limit) for severity, limit in self._levels().items()}
         how = {
             "level": f"is ranked {limits(said)} or higher for forced reduction",
             "distance": f"is nearer to its forced reduction than {limits(said)}",
             "margin_ratio": f"has a margin ratio above {limits(said)}",
         }
-        clear = "" if self.clear is None else f", clears at {_said(self.watched, self.clear)}"
+        clear = "" if self.clear is None else f", clears at {_limit(self.watched, self.clear)}"
         return f"when a position{self.whose()}{self.places()} {how[self.watched]}{self.manners()}{clear}"
 
 
-def _said(what: Any, value: float) -> str:
-    return f"{value:g}" if what == "level" else units.say_percent(value, digits=2)
+def _limit(what: Any, value: float) -> str:
+    return f"{value:g}" if what == "level" else units.say_percent(value)
+
+
+def _said(what: Any, value: float, limit: float | None = None) -> str:
+    return f"{value:g}" if what == "level" else units.say_share(value, limit)
 
 
 def say(alert: Alert, now_ms: int) -> Sentences:
@@ -114,9 +118,9 @@ def say(alert: Alert, now_ms: int) -> Sentences:
         return Sentences(f"{who} is closed", reading=Reading("closed"))
     names = ("level", "distance", "margin_ratio", "mark_price", "liquidation_price")
     level, distance, ratio, mark, reduced = (number(facts, name) for name in names)
-    limit = "" if alert.threshold is None else _said(what, alert.threshold)
+    limit = "" if alert.threshold is None else _limit(what, alert.threshold)
     parts = {
-        name: Reading(before, _said(name, value), after, limit, value)
+        name: Reading(before, _said(name, value, alert.threshold if name == what else None), after, limit, value)
         for name, value, before, after in (
             ("level", level, "rank ", " for forced reduction"),
             ("distance", distance, "", " from its forced reduction"),
@@ -124,13 +128,15 @@ def say(alert: Alert, now_ms: int) -> Sentences:
         )
         if value is not None
     }
-    reading = parts.pop(str(what), None) or Reading("", _said(what, alert.value), "", limit, alert.value)
+    reading = parts.pop(str(what), None) or Reading(
+        "", _said(what, alert.value, alert.threshold), "", limit, alert.value
+    )
     prices = None
     if mark is not None and reduced is not None and reduced > 0:
         prices = f"mark {units.say_price(mark)}, reduced at {units.say_price(reduced)}"
     others = (f"{one.before}{one.value}{one.after}" for one in parts.values())  # the limit is not theirs
     details = tuple(part for part in (prices, *others) if part is not None)
-    return Sentences(f"{who}: {reading}", details, _said(what, alert.peak), reading)
+    return Sentences(f"{who}: {reading}", details, _said(what, alert.peak, alert.threshold), reading)
 
 
 SPEC = Adl

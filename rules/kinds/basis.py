@@ -59,7 +59,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     reading = Reading("at its index", limit=limit)
     if basis:
         side = " above its index" if basis > 0 else " below its index"
-        reading = Reading("", units.say_percent(abs(basis)), side, limit, abs(basis))
+        reading = Reading("", units.say_share(abs(basis), alert.threshold), side, limit, abs(basis))
     price, index = number(facts, "price"), number(facts, "index_price")
     detail = (
         () if price is None or index is None else (f"mark {units.say_price(price)}, index {units.say_price(index)}",)
@@ -67,7 +67,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     return Sentences(
         f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         detail,
-        units.say_percent(alert.peak),
+        units.say_share(alert.peak, alert.threshold),
         reading,
     )
 

@@ -73,6 +73,5 @@ def moved(alert: Alert, what: str) -> Reading:
     within = f" within {units.say_duration(int(window_ms))}"
     if change == 0:
         return Reading(f"{what} unchanged", "", within, limit)
-    return Reading(
-        f"{what} {'up' if change > 0 else 'down'} ", units.say_percent(abs(change)), within, limit, abs(change)
-    )
+    said = units.say_share(abs(change), alert.threshold)
+    return Reading(f"{what} {'up' if change > 0 else 'down'} ", said, within, limit, abs(change))

@@ -101,8 +101,8 @@ def say(alert: Alert, now_ms: int) -> Sentences:
         return Sentences(f"{coin}: {alert.value:g}")
     side = "above" if target is not None and price > target else "below"
     severity = number(facts, "severity") or 0.0
-    limit = units.say_percent(number(facts, "limit_depth") or 0.0, digits=2)
-    said = units.say_percent(depth, digits=2)
+    nearest = number(facts, "limit_depth") or 0.0
+    limit, said = units.say_percent(nearest), units.say_share(depth, nearest)
     reading = Reading("", said, f" {side} the peg", limit, depth)
     measured = f"limit {limit}"
     if facts.get("by_severity"):
@@ -120,7 +120,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
             details.append(f"market capitalisation {units.say_money(market_cap)}")
         if facts.get("is_unconfirmed"):
             details.append("unconfirmed: no second source agrees yet")
-    peak = f"severity {alert.peak:.0f}" if facts.get("by_severity") else units.say_percent(alert.peak, digits=2)
+    peak = f"severity {alert.peak:.0f}" if facts.get("by_severity") else units.say_share(alert.peak, nearest)
     return Sentences(headline, tuple(detail for detail in details if detail), peak, reading)
 
 

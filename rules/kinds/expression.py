@@ -178,7 +178,11 @@ class ExpressionRule(RuleSpec):
             is_timed=any(slot.name in TIMED for slot in program.slots),
             ladder=steps,
             max_age_ms=self.max_age,
-            facts={"when": self.when or self.value or "", "counted": formula.counted(self.value or "", event)},
+            facts={
+                "when": self.when or self.value or "",
+                "counted": formula.counted(self.value or "", event),
+                "windows": formula.counted_in(program),
+            },
             written={name: text for name in _TEXTS if (text := getattr(self, name)) is not None},
         )
 
@@ -188,7 +192,8 @@ class ExpressionRule(RuleSpec):
             condition = f"{self.when}{'' if self.clear is None else f', until {self.clear}'}"
         else:
             word = "below" if self._falls() else "above"
-            said = {severity: f"{limit:g}" for severity, limit in self._levels().items()}
+            say = formula.limit_in(formula.counted(self.value or "", EVENTS[self.on]))
+            said = {severity: _trimmed(say(limit)) for severity, limit in self._levels().items()}
             condition = f"{self.value} is {word} {limits(said)}"
         return f"on every {self.on}{self.places()}{where}: when {condition}{self.manners()}"
 
@@ -205,24 +210,30 @@ def say(alert: Alert, now_ms: int) -> Sentences:
         (value, said_limit), (peak, _) = _beside(alert, alert.value, limit), _beside(alert, alert.peak, limit)
         reading = Reading(f"{what} is {'back to ' if is_back else ''}", value, "", said_limit, alert.value)
     own = template.check(alert.template) if alert.template is not None else ()  # said already, in the trader's words
+    counted = alert.facts.get("windows")
     windows = tuple(
-        f"{name} {_said(name, value)}"
+        f"{name} {_said(name, value, counted.get(name) if isinstance(counted, dict) else None)}"
         for name, value in alert.facts.items()
         if name.split("_")[0] in _QUOTED and isinstance(value, float) and name not in own
     )
     return Sentences(f"{where}: {reading}", windows, peak, reading)
 
 
-def _said(name: str, value: float) -> str:
-    """A change is a fraction by its nature; what the others count, only the rule knows."""
+def _said(name: str, value: float, unit: object) -> str:
+    """A change is a fraction by its nature; what the others count, the rule knows."""
     if name.startswith("change"):
-        return units.say_percent(value, digits=2)
+        return units.say_share(value)
+    if unit is not None:
+        return _trimmed(formula.say_in(unit)(value))
     return units.say_number(_cut(value, 3) if name.startswith("zscore") else value)
 
 
 def _beside(alert: Alert, value: float, limit: float) -> tuple[str, str]:
     """The value and its limit in so many digits that one sees which is larger: (`9.27`, `8`)."""
-    say = formula.say_in(alert.facts.get("counted"))
+    unit = alert.facts.get("counted")
+    if (percentage := formula.percentage(unit)) is not None:
+        return percentage(value, limit), units.say_percent(limit)
+    say = formula.say_in(unit)
     said_limit = _trimmed(say(limit))
     for digits in range(3, 9):
         if (said := _trimmed(say(_cut(value, digits)))) != said_limit:

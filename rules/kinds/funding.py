@@ -59,18 +59,19 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     facts = alert.facts
     rate_8h = number(facts, "rate_8h") or 0.0
     limit = "" if alert.threshold is None else units.say_percent(alert.threshold)
-    reading = Reading(f"{_payer(rate_8h)} ", units.say_percent(abs(rate_8h)), " per 8 h", limit, abs(rate_8h))
+    said, peak = (units.say_rate(rate, alert.threshold) for rate in (abs(rate_8h), alert.peak))
+    reading = Reading(f"{_payer(rate_8h)} ", said, " per 8 h", limit, abs(rate_8h))
     headline = f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}"
     details = []
     interval_h, rate = number(facts, "interval_h"), number(facts, "rate")
     if interval_h is not None and rate is not None and interval_h != 8:
-        details.append(f"sent as {units.say_percent(rate)} per {interval_h:g} h")
+        details.append(f"sent as {units.say_rate(rate)} per {interval_h:g} h")
     settles = until(number(facts, "settles_at_ms"), now_ms)
     if facts.get("is_settled"):
         details.append("settled")
     elif settles:
         details.append(f"next settlement {settles}")
-    return Sentences(headline, tuple(details), f"{units.say_percent(alert.peak)} per 8 h", reading)
+    return Sentences(headline, tuple(details), f"{peak} per 8 h", reading)
 
 
 def _payer(rate: float) -> str:

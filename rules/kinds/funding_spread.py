@@ -54,15 +54,14 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     """`BTC-USDT-PERP: funding differs by 0.04% per 8 h (limit 0.03%)`, and who stands at the two ends."""
     del now_ms
     limit = "" if alert.threshold is None else units.say_percent(alert.threshold)
-    reading = Reading("funding differs by ", units.say_percent(alert.value), " per 8 h", limit, alert.value)
+    said, peak = (units.say_rate(spread, alert.threshold) for spread in (alert.value, alert.peak))
+    reading = Reading("funding differs by ", said, " per 8 h", limit, alert.value)
     headline = f"{alert.key.get('symbol')}: {reading}"
     details = []
     high, low = number(alert.facts, "high_value"), number(alert.facts, "low_value")
     if high is not None and low is not None:
-        details.append(
-            f"{alert.facts['high']} {units.say_percent(high)}, {alert.facts['low']} {units.say_percent(low)}"
-        )
-    return Sentences(headline, tuple(details), f"{units.say_percent(alert.peak)} per 8 h", reading)
+        details.append(f"{alert.facts['high']} {units.say_rate(high)}, {alert.facts['low']} {units.say_rate(low)}")
+    return Sentences(headline, tuple(details), f"{peak} per 8 h", reading)
 
 
 SPEC = FundingSpread

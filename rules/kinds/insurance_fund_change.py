@@ -41,7 +41,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     return Sentences(
         f"{alert.key.get('venue')} {coin}: {reading}",
         () if amount is None else (f"now {units.say_number(amount)} {coin}",),
-        units.say_percent(alert.peak),
+        units.say_share(alert.peak, alert.threshold),
         reading,
     )
 

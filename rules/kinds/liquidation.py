@@ -151,13 +151,14 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     whose = f"{key['side']}s" if "side" in key else "positions"
     limit = "" if alert.threshold is None else units.say_money(alert.threshold)
     within = f" of {whose} liquidated within {units.say_duration(int(window_ms))}"
-    reading = Reading("", units.say_money(alert.value), within, limit, alert.value)
+    said, peak = (units.say_money(amount, alert.threshold) for amount in (alert.value, alert.peak))
+    reading = Reading("", said, within, limit, alert.value)
     count, size, price = (number(facts, name) or 0.0 for name in ("count", "notional_usd", "price"))
     last = f"last one {units.say_money(size)} on {facts.get('venue')} at {units.say_price(price)}"
     return Sentences(
         f"{where}: {reading}",
         (f"{count:.0f} order{'' if count == 1 else 's'}, {last}" if count else last,),
-        units.say_money(alert.peak),
+        peak,
         reading,
     )
 

@@ -36,13 +36,17 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     del now_ms
     facts = alert.facts
     ratio, longs, shorts = (number(facts, name) for name in ("ratio", "long_share", "short_share"))
-    shares = () if longs is None or shorts is None else (f"long {longs:.1%}, short {shorts:.1%} of accounts",)
-    said = units.say_number(ratio or 0.0)
+    shares = (
+        ()
+        if longs is None or shorts is None
+        else (f"long {units.say_share(longs)}, short {units.say_share(shorts)} of accounts",)
+    )
+    said = units.say_ratio(ratio or 0.0, alert.threshold)
     reading = Reading("", said, " accounts long for each short", limit_of(alert), ratio or 0.0)
     return Sentences(
         f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         shares,
-        units.say_number(alert.peak),
+        units.say_ratio(alert.peak, alert.threshold),
         reading,
     )
 

@@ -54,7 +54,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     return Sentences(
         f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         tuple(now),
-        units.say_percent(alert.peak),
+        units.say_share(alert.peak, alert.threshold),
         reading,
     )
 

@@ -38,7 +38,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     return Sentences(
         f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         () if price is None else (f"now {units.say_price(price)}",),
-        units.say_percent(alert.peak),
+        units.say_share(alert.peak, alert.threshold),
         reading,
     )
 

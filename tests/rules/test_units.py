@@ -1,5 +1,7 @@
 """Numbers as people write them: what is read is what was meant, and what could mean two things is refused."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,9 @@ from rules.units import (
     say_number,
     say_percent,
     say_price,
+    say_rate,
+    say_ratio,
+    say_share,
     write_duration,
 )
 
@@ -111,10 +116,56 @@ def test_more_than_ten_years_is_a_slip(text: str) -> None:
         duration_ms(text)
 
 
+@pytest.mark.parametrize(
+    ("move", "said"),
+    [
+        (0.089733, "8.97%"),
+        (-0.089733, "-8.97%"),
+        (0.0666666, "6.67%"),
+        (0.05, "5%"),
+        (0.12345, "12.3%"),
+        (0.999, "99.9%"),
+        (1.23456, "123%"),
+        (0.00004, "0.004%"),
+        (0.000000001, "0%"),
+        (0.0, "0%"),
+    ],
+)
+def test_a_move_is_said_in_the_digits_that_one_reads(move: float, said: str) -> None:
+    """Two decimals at most, one from 10%, none from 100%; but what is little is not said to be nothing."""
+    assert said == say_share(move)
+
+
+@given(
+    st.sampled_from([say_rate, say_share, say_ratio, say_money]),
+    st.integers(1, 10_000_000),
+    st.integers(-1_000, 1_000).filter(bool),
+)
+def test_on_which_side_of_its_limit_a_value_is_can_be_seen(
+    say: Callable[[float, float], str], limit_ppm: int, more_ppm: int
+) -> None:
+    """Rounded or not: 10.004% is not said as 10% beside a limit of 10%, and 9.996% neither."""
+    limit, value = limit_ppm / 1e6, (limit_ppm + more_ppm) / 1e6
+    said = say(value, limit)
+    told = float(said.rstrip("%")) / 100 if "%" in said else money(said)
+
+    assert (value > limit, value < limit) == (told > limit * (1 + 1e-12), told < limit * (1 - 1e-12))
+
+
+def test_a_value_near_its_limit_has_more_digits() -> None:
+    assert ["10.004%", "9.996%", "9.97%", "10%"] == [say_share(move, 0.1) for move in (0.10004, 0.09996, 0.0997, 0.1)]
+    assert ["0.05004%", "0.0501%"] == [say_rate(rate, 0.0005) for rate in (0.0005004, 0.000501)]
+    assert ["$25.003m", "$25.01m"] == [say_money(amount, 25e6) for amount in (25_003_000, 25_010_000)]
+
+
 def test_numbers_are_said_without_needless_digits() -> None:
-    assert ["0.0812%", "5%", "-0.01%", "0%", "0%"] == [
-        say_percent(value) for value in (0.000812, 0.05, -0.0001, 0.0, -1e-9)
+    assert ["0.0812%", "5%", "-0.01%", "0%", "0.05125%"] == [
+        say_percent(value) for value in (0.000812, 0.05, -0.0001, 0.0, 0.0005125)
     ]
+    assert ["0.0812%", "0.1235%", "-0.01%", "0%", "0%"] == [
+        say_rate(value) for value in (0.000812, 0.00123456, -0.0001, 0.0, -1e-9)
+    ]
+    assert ["3.22", "0.5", "12"] == [say_ratio(value) for value in (3.2178, 0.5, 12.0)]
     assert ["$1.54m", "$999", "$0.98", "$1m", "-$2.5bn", "$0"] == [
         say_money(value) for value in (1_540_000, 999, 0.98, 999_999, -2.5e9, 0)
     ]

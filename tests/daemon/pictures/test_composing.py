@@ -93,11 +93,11 @@ def test_outages_are_told_of_single_orders_only() -> None:
     ]
 
 
-def test_values_have_three_digits_and_limits_as_many_as_were_written() -> None:
+def test_values_have_the_digits_of_messages_and_limits_as_many_as_were_written() -> None:
     chart = compose(HOT, alert(PERP), series(1.23456e-4, 6.7891e-4), None)
 
     assert ("0.0123%", "0.05%") == (chart.say_value(1.23456e-4), chart.say(5e-4))
-    assert ("0.1025%", "0.102%") == (chart.say(1.025e-3), chart.say_value(1.0249e-3))
+    assert ("0.1025%", "0.1%", "0.10004%") == (chart.say(1.025e-3), chart.say_value(1e-3), chart.say_value(1.0004e-3))
 
 
 def test_what_only_waits_has_not_fired() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.trial.neighbours import FACTORS, said_limits, scaled
+from daemon.trial.neighbours import FACTORS, said_limits, said_value, scaled
 from rules.spec import RuleSpec, parse
 
 FUNDING: dict[str, Any] = {"id": "r", "type": "funding", "symbols": "BTC"}
@@ -39,6 +39,23 @@ def test_limits_are_said_in_the_units_of_the_rule(fields: dict[str, Any], factor
 
     assert neighbour is not None
     assert said == said_limits(written, neighbour)
+
+
+@pytest.mark.parametrize(
+    ("fields", "value", "said"),
+    [
+        ({"type": "funding", "symbols": "BTC", "above": "0.05%"}, 0.00051239, "0.0512%"),
+        ({"type": "price_change", "symbols": "BTC", "above": "3%", "window": "5m"}, 0.089733, "8.97%"),
+        ({"type": "price_change", "symbols": "BTC", "above": "3%", "window": "5m"}, 0.030004, "3.0004%"),
+        ({"type": "liquidation", "at_least": "$1m"}, 1_234_567.0, "$1.23m"),
+        ({"type": "expression", "on": "mark_price", "value": "abs(basis)", "above": "5%"}, 0.0523456, "5.23%"),
+        ({"type": "expression", "on": "mark_price", "value": "price", "below": 50_000}, 49_999.5, "49,999.5"),
+    ],
+)
+def test_a_value_is_said_as_its_messages_say_it(fields: dict[str, Any], value: float, said: str) -> None:
+    written = spec(**fields)
+
+    assert said == said_value(written, value, written.compile().ladder.shown[0])
 
 
 @pytest.mark.parametrize("factor", FACTORS)

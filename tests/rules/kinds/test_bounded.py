@@ -76,7 +76,7 @@ def test_a_crowd_is_said_with_its_shares() -> None:
     one = alert(Engine([rule(**RATIO, above=2)]), crowd(3.0))
 
     assert "binance BTC-USDT-PERP: 3 accounts long for each short (limit 2)" == say(one, NOON).headline
-    assert ("long 75.0%, short 25.0% of accounts",) == say(one, NOON).details
+    assert ("long 75%, short 25% of accounts",) == say(one, NOON).details
 
 
 def test_a_mood_is_said_with_its_word() -> None:

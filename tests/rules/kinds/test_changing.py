@@ -109,6 +109,19 @@ def test_it_is_said_with_direction_window_and_limit() -> None:
     assert ("now 95.5",) == say(one, NOON).details
 
 
+def test_a_move_is_said_in_the_digits_that_a_trader_reads() -> None:
+    """Two decimals, as its peak; more only where one could not see that it is beyond its limit."""
+    told = [
+        say(alert(price_change(), *[mark(100, NOON + i * M) for i in range(5)], mark(price, NOON + 5 * M)), NOON)
+        for price in (91.0267, 96.9996, 67.654)
+    ]
+
+    assert ["price down 8.97% within 5m (limit 3%)", "price down 3.0004% within 5m (limit 3%)"] == [
+        str(one.reading) for one in told[:2]
+    ]
+    assert ["8.97%", "3.0004%", "32.3%"] == [one.peak for one in told]
+
+
 def test_it_is_described_in_a_sentence() -> None:
     rules: list[dict[str, Any]] = [
         {"id": "a", **RIGHT, "venues": "okx", "direction": "down"},

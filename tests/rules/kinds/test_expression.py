@@ -8,7 +8,7 @@ from rules.engine import Engine
 from rules.events import EVENTS
 from rules.kinds import describe, say
 from rules.spec import parse
-from tests.rules.market import NOON, M, alert, funding, interest, mark, rule, said
+from tests.rules.market import NOON, M, alert, funding, interest, mark, order, rule, said
 from tests.rules.test_spec import wrong
 
 WHEN = {"type": "expression", "on": "mark_price", "when": "price > 5"}
@@ -163,6 +163,8 @@ def test_a_condition_that_is_over_no_longer_holds() -> None:
         ("price * 1.0 / index_price", 8, 1234.5, "is 1,234 (limit 8)"),
         ("price", "$60k", 61_234.5, "is 61,234 (limit 60,000)"),
         ("basis", "5%", 0.0523456, "is 5.23% (limit 5%)"),
+        ("basis", "10%", 0.1234567, "is 12.3% (limit 10%)"),
+        ("basis", "10%", 0.10004, "is 10.004% (limit 10%)"),
         ("basis", "5%", 0.05001, "is 5.001% (limit 5%)"),
     ],
 )
@@ -173,6 +175,16 @@ def test_a_value_has_as_many_digits_as_one_needs(value: str, limit: Any, number:
     fired = alert(Engine([rule(**VALUE | {"value": value, "above": limit})]), mark(price, index_price=index))
 
     assert say(fired, NOON).headline.endswith(expected)
+
+
+def test_windows_are_said_in_the_unit_of_what_they_add_up() -> None:
+    wide = {"type": "expression", "on": "funding_rate", "by": "symbol", "when": "spread(rate_8h, venue, 30m) > 3bp"}
+    big = {"type": "expression", "on": "liquidation", "when": "sum(notional_usd, 1m) > $1m and count(1m) >= 1"}
+    spread = say(alert(Engine([rule(**wide)]), funding(0.00101), funding(0.0001, NOON + 1, venue="okx")), NOON)
+    summed = say(alert(Engine([rule(**big)]), order(25_340_000.0)), NOON)
+
+    assert ("spread 0.091%",) == spread.details
+    assert ("sum $25.34m", "count 1") == summed.details
 
 
 def test_what_falls_below_its_limit_is_said_the_same_way() -> None:
@@ -204,6 +216,10 @@ def test_a_spread_may_be_quoted() -> None:
         (
             VALUE | {"above": None, "levels": {"critical": 1, "warning": 2}},
             "r: on every mark_price: when price is below 2 (warning) or 1 (critical)",
+        ),
+        (
+            VALUE | {"value": "change(price, 15m)", "above": None, "below": "-5%"},
+            "r: on every mark_price: when change(price, 15m) is below -5% (warning)",
         ),
     ],
 )
