@@ -1,12 +1,14 @@
 """Inhibitions that could never mute anything, and those that would mute too much."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
-from daemon.config.delivery import SAME, InhibitConfig
+from daemon.config.delivery import SAME, InhibitConfig, MatchConfig
 from daemon.config.matching import is_anything, may_mean, named, overlap, parts, thing_of, unmet
 from daemon.config.mistakes import Mistake, quote
 from daemon.config.places import Place
+from rules.alerts import Severity
 from rules.compiled import Rule
 
 if TYPE_CHECKING:
@@ -60,6 +62,11 @@ def doubtful_inhibitions(
             right = "narrow `mutes`, for instance {severity: [info, warning]}, or add same: symbol"
             yield _at(root, ("inhibit", index, "mutes"), what, right)
         yield from _by_chance(index, one, {rule.rule_id: rule for rule in (*sources, *muted)}, specs, root)
+    if (circle := _circle(inhibit, rules)) is not None:
+        closing, names = circle
+        said = ", ".join(f"'{quote(one)}' mutes '{quote(other)}'" for one, other in pairwise(names))
+        what = f"closes a circle, {said}: while all of them fire nobody may be told of any"
+        yield _at(root, ("inhibit", closing), what, "leave one of them out, so that one is always told")
 
 
 def _at(root: Place, loc: tuple[str | int, ...], what: str, right: str) -> Mistake:
@@ -133,6 +140,47 @@ def _never_same(
 def _could(sources: Sequence[Rule], muted: Sequence[Rule]) -> str:
     names = [name for name in SAME if any(_agree(source, other, name) for source in sources for other in muted)]
     return f"they can agree in {', '.join(names)}" if names else "leave `same` out"
+
+
+_Node = tuple[str, Severity]  # alerts of one rule and severity
+
+
+def _circle(inhibit: Sequence[InhibitConfig], rules: Sequence[Rule]) -> tuple[int, list[str]] | None:
+    """Rules that keep each other quiet in turn, the first named again at the end, and the inhibition that closes it.
+
+    Of two that would do so to each other both speak, so circles are of three or more.
+    """
+    mutes: dict[_Node, dict[_Node, int]] = {}
+    for index, one in enumerate(inhibit if len(inhibit) > 1 else ()):
+        sources, muted = _sides(one, rules)
+        if len(sources) * len(muted) > _PAIRS_MAX:
+            continue
+        for source, other in product(sources, muted):
+            if source is not other and _meet(source, other, one):
+                for pair in product(_nodes(source, one.when), _nodes(other, one.mutes)):
+                    mutes.setdefault(pair[0], {}).setdefault(pair[1], index)
+    one_way = {
+        source: {other: index for other, index in others.items() if source not in mutes.get(other, ())}
+        for source, others in mutes.items()
+    }
+    while ends := {node for others in one_way.values() for node in others if not one_way.get(node)}:
+        one_way = {
+            source: {other: index for other, index in others.items() if other not in ends}
+            for source, others in one_way.items()
+        }
+    begins = next((node for node, others in one_way.items() if others), None)
+    if begins is None:
+        return None
+    path = [begins]
+    while (node := next(iter(one_way[path[-1]]))) not in path:
+        path.append(node)
+    path = [*path[path.index(node) :], node]
+    closes = max(one_way[source][other] for source, other in pairwise(path))
+    return closes, [rule_id for rule_id, _ in path]
+
+
+def _nodes(rule: Rule, match: MatchConfig) -> list[_Node]:
+    return [(rule.rule_id, one) for one in rule.ladder.severities if not match.severity or one in match.severity]
 
 
 def _same_severity(rule: Rule, one: InhibitConfig) -> bool:

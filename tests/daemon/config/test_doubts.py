@@ -133,6 +133,40 @@ def test_an_inhibition_that_does_what_it_says_is_not_doubted(tmp_path: Path, one
     assert [] == doubts_of(tmp_path, f"inhibit: [{one}]\n")
 
 
+CIRCLE = "'hot' mutes 'sum', 'sum' mutes 'off', 'off' mutes 'hot': while all of them fire nobody may be told of any"
+
+
+@pytest.mark.parametrize(
+    ("several", "said"),
+    [
+        (["{when: hot, mutes: sum}", "{when: sum, mutes: off}", "{when: off, mutes: hot}"], CIRCLE),
+        (
+            [
+                "{when: hot, mutes: {kind: liquidation}}",
+                "{when: sum, mutes: [off, feed]}",
+                "{when: {severity: critical}, mutes: hot}",
+            ],
+            CIRCLE,
+        ),
+        (["{when: hot, mutes: sum}", "{when: sum, mutes: hot}", "{when: sum, mutes: off}"], None),  # both of two speak
+        (["{when: hot, mutes: sum}", "{when: sum, mutes: off}", "{when: off, mutes: feed}"], None),
+        (["{when: hot, mutes: sum}", "{when: sum, mutes: whale}", "{when: {severity: critical}, mutes: hot}"], None),
+        (
+            [
+                "{when: {severity: critical}, mutes: {severity: warning}}",
+                "{when: {severity: warning}, mutes: {severity: info}}",
+            ],
+            None,
+        ),
+    ],
+)
+def test_a_circle_of_inhibitions_is_named_whole(tmp_path: Path, several: list[str], said: str | None) -> None:
+    """Of three that mute one another in turn nobody is told, whichever fired first."""
+    found = doubts_of(tmp_path, f"inhibit: [{', '.join(several)}]\n")
+
+    assert ([] if said is None else [said]) == [one.split("closes a circle, ")[-1].split("; ")[0] for one in found]
+
+
 @pytest.mark.parametrize(
     ("routes", "said"),
     [
