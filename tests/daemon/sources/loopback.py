@@ -21,11 +21,11 @@ from rules.events import Event, FeedHealth
 from tests.patience import PATIENCE_S
 
 QUICK = Timing(
-    open_s=5,
-    acknowledge_s=5,
+    open_s=PATIENCE_S,
+    acknowledge_s=PATIENCE_S,
     ping_every_s=1,
-    silence_s=5,
-    moves_within_s=5,
+    silence_s=PATIENCE_S,
+    moves_within_s=PATIENCE_S,
     close_s=0.2,
     sends_per_s=1000,
     revise_s=0.002,

@@ -234,13 +234,13 @@ async def test_a_new_topic_has_its_time_to_move() -> None:
     """It is not deaf because another one was quiet for long before."""
     wanted, market = Wanted([wish("BTC")]), Market()
     async with market.venue as venue, house(wanted) as home:
-        feed = stream(market, home, timing=replace(QUICK, moves_within_s=1.0))
+        feed = stream(market, home, timing=replace(QUICK, moves_within_s=2.0))
         async with supervised(feed):
             await until(lambda: feed.status.topics == 1)
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(1.2)
             wanted.revise([wish("ETH")])
             await until(lambda: market.held == {topic("ETH")})
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(1.2)
             assert (1, []) == (len(venue.connections), home.health)
             await venue.send(*frames("ETH"))
             await until(lambda: feed.status.state == "up")

@@ -209,9 +209,9 @@ async def test_requests_are_paced() -> None:
 
     wanted = Wanted([(MarkPrice, None, Selection.of(coins)), (Liquidation, None, ALL)])
     async with Venue(timed) as venue, rest(listed) as host, house(wanted) as home:
-        feed = market(venue, host, home, replace(QUICK, sends_per_s=20))
+        feed = market(venue, host, home, replace(QUICK, sends_per_s=2))
         async with supervised(feed):
             await until(lambda: venue.heard != [] and len(topics(venue)) == 141)
 
     assert len(times) >= 2
-    assert all(later - earlier >= 0.04 for earlier, later in pairwise(times))
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(times))

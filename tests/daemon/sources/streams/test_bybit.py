@@ -131,7 +131,7 @@ async def test_after_a_reconnect_deltas_wait_for_a_new_snapshot() -> None:
 async def test_a_quiet_liquidation_stream_is_normal() -> None:
     """Nothing for much longer than a ticker may be quiet; pongs are the sign of life."""
     wanted = Wanted([(Liquidation, None, Selection.of(["BTC"]))])
-    timing = replace(QUICK, moves_within_s=0.02, ping_every_s=0.01, silence_s=0.5)
+    timing = replace(QUICK, moves_within_s=0.02, ping_every_s=0.01)
     async with Venue(answer) as venue, rest(LISTED) as host, house(wanted) as home:
         config = configs.Bybit(ws_url=venue.url, rest_url=host.url)
         feed = bybit.build(config, home.context, timing=timing)[0]

@@ -112,9 +112,9 @@ async def test_every_frame_of_the_account_is_heard() -> None:
 
 async def test_pings_carry_our_time_and_pongs_are_life() -> None:
     async with Venue(answer, greet=welcoming()) as venue, house(wanted()) as home:
-        feed = feed_of(venue, home, replace(QUICK, ping_every_s=0.02, silence_s=0.5))
+        feed = feed_of(venue, home, replace(QUICK, ping_every_s=0.02, silence_s=1.0))
         async with supervised(feed):
-            await until(lambda: len(venue.heard[0:1] and venue.heard[0]) > 40)
+            await until(lambda: len(venue.heard[0:1] and venue.heard[0]) > 60)
 
         pings = [json.loads(text)["ping"] for text in venue.heard[0][1:]]
         assert pings == sorted(pings)
