@@ -85,7 +85,7 @@ def _check_symbol(name: str, names: Names) -> str | None:
     if not _NAME.fullmatch(upper):
         raise Unknown("symbol", f"'{quote(name)}' is no symbol; write BTC, or BTC-USDT-PERP")
     try:
-        spelling.symbols((upper,))
+        spelling.symbol(upper)
     except ValueError as exc:
         raise Unknown("symbol", str(exc)) from None
     venue, dot, _ = upper.partition(".")

@@ -114,6 +114,8 @@ def parse(text: str) -> Node:
 
 _FOREIGN = {"&": "and", "|": "or", "=": "==", "!": "not", "<>": "!="}  # what other languages write
 
+_WORDS = frozenset({*KEYWORDS, "true", "false"})
+
 
 def _tokens(text: str) -> Iterator[_Token]:
     position = 0
@@ -123,6 +125,9 @@ def _tokens(text: str) -> Iterator[_Token]:
             said = text[position : position + 12]
             right = next((f"; write {ours}" for sign, ours in _FOREIGN.items() if said.startswith(sign)), "")
             raise Mistake(f"cannot read '{said}'{right}", position + 1)
+        word = match.group()
+        if match.lastgroup == "word" and word not in _WORDS and word.lower() in _WORDS:
+            raise Mistake(f"'{word}' is written in small letters here; write {word.lower()}", position + 1)
         if match.lastgroup != "space" and match.lastgroup is not None:
             yield _Token(match.lastgroup, match.group(), position + 1)
         position = match.end()

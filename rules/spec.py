@@ -66,8 +66,14 @@ Duration = Annotated[
 ]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(listing), Field(min_length=1)]
-Symbols = Annotated[Names, AfterValidator(spelling.symbols)]
-Venues = Annotated[Names, AfterValidator(spelling.venues)]
+_Symbol = Annotated[Name, AfterValidator(spelling.symbol)]
+_Venue = Annotated[Name, AfterValidator(spelling.venue)]
+_Coin = Annotated[Name, AfterValidator(spelling.coin)]
+_Feed = Annotated[Name, AfterValidator(spelling.feed)]
+Symbols = Annotated[tuple[_Symbol, ...], BeforeValidator(listing), Field(min_length=1)]
+Venues = Annotated[tuple[_Venue, ...], BeforeValidator(listing), Field(min_length=1)]
+Coins = Annotated[tuple[_Coin, ...], BeforeValidator(listing), Field(min_length=1)]
+Feeds = Annotated[tuple[_Feed, ...], BeforeValidator(listing), Field(min_length=1)]
 RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 

@@ -17,51 +17,46 @@ _NAMES = {  # what a coin is called elsewhere
 }  # fmt: skip
 
 
-def coins(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names; ValueError for several in one text. Whatever else is written may be a coin."""
-    for name in names:
-        _one(name)
-    return names
+def coin(name: str) -> str:
+    """The name; ValueError for several in one text. Whatever else is written may be a coin."""
+    _one(name)
+    return name
 
 
-def feeds(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names; ValueError for one that no feed can have: all of them are called like okx.market."""
-    for name in names:
-        _one(name)
-        if "." not in name and name != EVERYTHING:
-            raise ValueError(f"no feed is called '{name}'; write {name}.market, or venues: {name} for all of its feeds")
-    return names
+def feed(name: str) -> str:
+    """The name; ValueError for one that no feed can have: all of them are called like okx.market."""
+    _one(name)
+    if "." not in name and name != EVERYTHING:
+        raise ValueError(f"no feed is called '{name}'; write {name}.market, or venues: {name} for all of its feeds")
+    return name
 
 
-def venues(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names; ValueError for one that is nearly a venue. Others stay: some sources bring venues of their own."""
-    for name in names:
-        _one(name)
-        lower = name.lower()
-        near = get_close_matches(lower, VENUES, n=1, cutoff=_CLOSE)
-        if near and not any(venue in lower for venue in VENUES):  # binanceus is no slip
-            raise ValueError(f"'{name}' is no venue; did you mean {near[0]}?")
-    return names
+def venue(name: str) -> str:
+    """The name; ValueError for one that is nearly a venue. Others stay: some sources bring venues of their own."""
+    _one(name)
+    lower = name.lower()
+    near = get_close_matches(lower, VENUES, n=1, cutoff=_CLOSE)
+    if near and not any(known in lower for known in VENUES):  # binanceus is no slip
+        raise ValueError(f"'{name}' is no venue; did you mean {near[0]}?")
+    return name
 
 
-def symbols(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names; ValueError for a venue's spelling of an instrument: BTCUSDT, BTC-USDT, BTC/USDT, BTC-USDT-SWAP."""
-    for name in names:
-        _one(name)
-        upper = name.upper()
-        if upper in _NAMES:
-            raise ValueError(f"'{name}' is called {_NAMES[upper]} here; write {_NAMES[upper]}")
-        parts = upper.replace("/", "-").replace("_", "-").split("-")
-        if "." in name or (len(parts) == 3 and "-" in name and parts[2] != "SWAP"):  # a feed, or our own spelling
-            continue
-        base, quote = parts[0], parts[1] if len(parts) > 1 and parts[1] != PERPETUAL else "USDT"
-        if len(parts) == 1:
-            pair = next((pair for pair in _PAIRS if upper.endswith(pair) and len(upper) > len(pair) + 1), None)
-            if pair is None:
-                continue
-            base, quote = upper.removesuffix(pair), "USDC" if pair == PERPETUAL else pair
-        raise ValueError(f"'{name}' is not how it is spelled here; write {base}, or {base}-{quote}-{PERPETUAL}")
-    return names
+def symbol(name: str) -> str:
+    """The name; ValueError for a venue's spelling of an instrument: BTCUSDT, BTC-USDT, BTC/USDT, BTC-USDT-SWAP."""
+    _one(name)
+    upper = name.upper()
+    if upper in _NAMES:
+        raise ValueError(f"'{name}' is called {_NAMES[upper]} here; write {_NAMES[upper]}")
+    parts = upper.replace("/", "-").replace("_", "-").split("-")
+    if "." in name or (len(parts) == 3 and "-" in name and parts[2] != "SWAP"):  # a feed, or our own spelling
+        return name
+    base, quote = parts[0], parts[1] if len(parts) > 1 and parts[1] != PERPETUAL else "USDT"
+    if len(parts) == 1:
+        pair = next((pair for pair in _PAIRS if upper.endswith(pair) and len(upper) > len(pair) + 1), None)
+        if pair is None:
+            return name
+        base, quote = upper.removesuffix(pair), "USDC" if pair == PERPETUAL else pair
+    raise ValueError(f"'{name}' is not how it is spelled here; write {base}, or {base}-{quote}-{PERPETUAL}")
 
 
 def _one(name: str) -> None:

@@ -61,7 +61,8 @@ def _wishes(config: "Config", types: tuple[str, ...], symbols: tuple[str, ...]) 
         if issubclass(EVENTS[name], PASSING) or EVENTS[name].IS_PRIVATE:
             raise click.UsageError(f"{name} is never kept: venues have it, or it is an account's own")
     try:
-        spelling.symbols(symbols)
+        for symbol in symbols:
+            spelling.symbol(symbol)
     except ValueError as exc:
         raise click.UsageError(f"--symbol: {exc}") from None
     which = Selection.of([symbol.upper() for symbol in symbols]) if symbols else Selection(None)

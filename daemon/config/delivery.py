@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 
 from daemon.config.mistakes import nearest, quote
 from daemon.config.secrets import Secret
-from daemon.config.section import DurationMs, Level, Section, Several, lasting, one_or_more
+from daemon.config.section import DurationMs, Level, Section, Several, Word, lasting, one_or_more
 from rules import spelling
 from rules.alerts import Severity
 from rules.delivery.hours import WEEKDAYS, Quiet
@@ -79,19 +79,16 @@ def cap_of(text: object) -> Cap:
     return Cap(int(match[1]), per_ms)
 
 
-def _symbols(names: list[str]) -> list[str]:
-    spelling.symbols(tuple(names))
-    return names
-
-
-def _venues(names: list[str]) -> list[str]:
-    spelling.venues(tuple(names))
-    return names
-
-
-Some = Annotated[
-    Several, Field(min_length=1)
-]  # a condition: an empty list would mean everything, and look like nothing
+# a condition: an empty list would mean everything, and look like nothing
+Some = Annotated[Several, Field(min_length=1)]
+_Symbol = Annotated[Word, AfterValidator(spelling.symbol)]
+_Venue = Annotated[Word, AfterValidator(spelling.venue)]
+Symbols = Annotated[
+    list[_Symbol], BeforeValidator(one_or_more, json_schema_input_type=str | list[str]), Field(min_length=1)
+]
+Venues = Annotated[
+    list[_Venue], BeforeValidator(one_or_more, json_schema_input_type=str | list[str]), Field(min_length=1)
+]
 Hour = Annotated[time, BeforeValidator(_hour, json_schema_input_type=str)]
 Zone = Annotated[str, BeforeValidator(_zone, json_schema_input_type=str)]
 Day = Annotated[str, AfterValidator(_day)]
@@ -168,9 +165,9 @@ class MatchConfig(Section):
     """ids of rules"""
     kind: Some = Field(default=[])
     """kinds of rules: liquidation, funding, ..."""
-    symbols: Annotated[Some, AfterValidator(_symbols)] = Field(default=[])
+    symbols: Symbols = Field(default=[])
     """coins or instruments"""
-    venues: Annotated[Some, AfterValidator(_venues)] = Field(default=[])
+    venues: Venues = Field(default=[])
     """binance, bybit, ..."""
     severity: Annotated[list[Level], BeforeValidator(one_or_more, json_schema_input_type=str | list[str])] = Field(
         default=[], min_length=1

@@ -1,7 +1,8 @@
 """Pydantic's errors in people's words, with the line and column of what they are about."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,6 +16,7 @@ from daemon.config.shape import about_key, at, holds_secret, keys_of, known_keys
 Loc = tuple[str | int, ...]
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s'\"]+")
+_SLIP = 0.75  # typ and tpye are type
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WRONG_KIND = {
     "string_type": "write text",
@@ -118,8 +120,9 @@ def _one(details: ErrorDetails, annotation: Any, place: Place, prefix: Loc) -> M
         choices = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
         what = "is missing" if kind == "union_tag_not_found" else f"'{quote(context.get('tag'))}' is not one we know"
         right = nearest(str(context.get("tag", "")), choices or _tags(annotation, loc, key))
-        if kind == "union_tag_not_found" and isinstance(details["input"], dict) and "kind" in details["input"]:
-            right = f"write {key}: {quote(details['input']['kind'])} in place of `kind`"
+        if kind == "union_tag_not_found" and isinstance(details["input"], dict):
+            slip = misspelled(key, details["input"])
+            right = f"write {key}: {quote(details['input'][slip])} in place of `{quote(slip)}`" if slip else right
     else:
         what, right = _value(details, at(annotation, loc))
         if right.startswith(("write a block", "write a list")) and (
@@ -149,7 +152,9 @@ def _value(details: ErrorDetails, kinds: list[Any]) -> tuple[str, str]:
         return f"{shown} is not one we know", nearest(str(value), choices)
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"{shown} is out of range", f"write {words} {context[name]}"
+        is_percent = isinstance(value, str) and value.rstrip().endswith("%")
+        bound = f"{100 * float(context[name]):g}%" if is_percent else context[name]
+        return f"{shown} is out of range", f"write {words} {bound}"
     if kind == "string_pattern_mismatch":  # names are all that has a pattern
         return f"{shown} is not a name", "use up to 64 letters, digits, _ . and -, no blanks"
     if kind == "too_short" and not value:
@@ -160,6 +165,14 @@ def _value(details: ErrorDetails, kinds: list[Any]) -> tuple[str, str]:
         return f"{shown} is too long", f"at most {context['max_length']}"
     said = str(context["error"]) if kind == "value_error" and "error" in context else details["msg"]
     return split(said if is_secret else _ADDRESS.sub(r"\1...", said))  # a secret field's validator shows none itself
+
+
+def misspelled(key: str, block: Mapping[str, Any]) -> str | None:
+    """The key of this block that may be meant for `key`, if it is not there itself."""
+    others = {str(one).lower(): str(one) for one in block}
+    near = get_close_matches(key, others, n=1, cutoff=_SLIP)
+    meant = near or [one for one, names in _MEANT.items() if key in names and one in others]
+    return others[meant[0]] if meant else None
 
 
 def _unknown_key(key: str, known: list[str]) -> tuple[str, str]:

@@ -30,6 +30,13 @@ def parse_rule(raw: dict[str, Any]) -> "RuleSpec":
     return parse(raw)
 
 
+def rule_kinds() -> list[str]:
+    """What may stand behind a rule's `type:`."""
+    from rules.kinds import KINDS
+
+    return list(KINDS)
+
+
 def rule_shape(raw: dict[str, Any]) -> "type[RuleSpec] | None":
     """The model by which this rule is read, for suggestions; its type tells."""
     from rules.spec import shape

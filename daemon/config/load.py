@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from daemon.config import foreign
 from daemon.config.checks import misplaced
 from daemon.config.doubts import idle_severities, unbrought
-from daemon.config.explain import describe, explain, split
+from daemon.config.explain import describe, explain, misspelled, split
 from daemon.config.fractions import bare_fractions
 from daemon.config.inhibitions import doubtful_inhibitions, idle_inhibitions
 from daemon.config.merge import PRIVATE, read_files
@@ -214,7 +214,25 @@ def _rules(written: dict[str, Any], root: Place) -> tuple[list[Any], list[Mistak
             rules.append(foreign.parse_rule(raw))
         except ValidationError as exc:
             mistakes += explain(exc, foreign.rule_shape(raw), where, loc)
+            mistakes += _rest(raw, where, loc)
         except ValueError as exc:
             what, right = split(str(exc))
             mistakes.append(Mistake(where.file, where.line, where.column, f"rules.{index}", what, right))
     return rules, mistakes
+
+
+def _rest(raw: dict[str, Any], where: Place, loc: tuple[str | int, ...]) -> list[Mistake]:
+    """What else is wrong with a rule whose `type` is nearly right: whoever mends it should not find one after another."""
+    key = "type" if "type" in raw else misspelled("type", raw)
+    if key is None or foreign.rule_shape(raw) is not None:
+        return []
+    meant = nearest(str(raw[key]), foreign.rule_kinds())
+    if not meant.startswith(GUESS) and raw[key] not in foreign.rule_kinds():
+        return []
+    kind = meant.removeprefix(GUESS).removesuffix("?") if meant.startswith(GUESS) else raw[key]
+    guessed = {name: value for name, value in raw.items() if name != key} | {"type": kind}
+    try:
+        foreign.parse_rule(guessed)
+    except ValidationError as exc:
+        return explain(exc, foreign.rule_shape(guessed), where, loc)
+    return []

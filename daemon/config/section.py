@@ -18,10 +18,8 @@ def one_or_more(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Several = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=64)]],
-    BeforeValidator(one_or_more, json_schema_input_type=str | list[str]),
-]
+Word = Annotated[str, Field(min_length=1, max_length=64)]
+Several = Annotated[list[Word], BeforeValidator(one_or_more, json_schema_input_type=str | list[str])]
 
 
 def lasting(default: str, key: str, about: str) -> Any:

@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from rules import spelling, units
+from rules import units
 from rules.alerts import Alert, Severity
 from rules.compiled import Measure, Rule
 from rules.events import StablecoinQuote
@@ -15,7 +15,7 @@ from rules.levels import ladder, order
 from rules.peg import Peg
 from rules.selection import Selection
 from rules.sentences import Reading, Sentences
-from rules.spec import Duration, Fraction, Names, RuleSpec
+from rules.spec import Coins, Duration, Fraction, RuleSpec
 
 SCORE_HYSTERESIS = 5.0
 
@@ -27,7 +27,7 @@ class Depeg(RuleSpec):
     ADDED = ("severity", "impulse", "sources", "is_unconfirmed", "limit_depth", "by_severity")
 
     type: Literal["depeg"]
-    coins: Annotated[Names, AfterValidator(spelling.coins), Field(description="tickers: USDT, USDC, DAI; * for all")]
+    coins: Annotated[Coins, Field(description="tickers: USDT, USDC, DAI; * for all")]
     depth: Annotated[Fraction, Field(description="distance from the peg: 0.5%", gt=0, le=0.5)] = 0.01
     levels: Annotated[dict[Severity, float] | None, Field(description="of the severity score, 0 to 100")] = None
     clear: Annotated[Fraction | None, Field(description="back within this distance; half of the depth if left out")] = (

@@ -57,6 +57,15 @@ def _number(value: object) -> object:
     raise ValueError(f"'{value}' is not a number; write 5%, $100m or 0.3")
 
 
+def _no_number(clear: object) -> object:
+    """A condition, not a limit as other kinds have it."""
+    if isinstance(clear, int | float) and not isinstance(clear, bool):
+        raise ValueError(
+            f"{clear} is no condition; beside a value write hysteresis: how far it must go back, beside when: a condition"
+        )
+    return clear
+
+
 Limit = Annotated[
     float, BeforeValidator(_number), Field(json_schema_extra={"type": ["string", "number"]})
 ]  # in the unit of the value
@@ -71,9 +80,11 @@ class ExpressionRule(RuleSpec):
     by: Annotated[Names | None, Field(description="what is tracked apart; left out: venue and symbol")] = None
     where: Annotated[str | None, Field(description="a condition on single events; others are not looked at")] = None
     when: Annotated[str | None, Field(description="the condition that fires")] = None
-    clear: Annotated[str | None, Field(description="the condition that clears; left out: `when` no longer holds")] = (
-        None
-    )
+    clear: Annotated[
+        str | None,
+        BeforeValidator(_no_number, json_schema_input_type=str | None),
+        Field(description="the condition that clears; left out: `when` no longer holds"),
+    ] = None
     value: Annotated[str | None, Field(description="a number to hold against a limit")] = None
     levels: Annotated[dict[Severity, Limit] | None, Field(description="a limit of the value per severity")] = None
     above: Annotated[Limit | None, Field(description="fires while the value is above")] = None

@@ -2,15 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from rules.alerts import Alert
+from rules.alerts import Alert, Severity
 from rules.events import FearGreed
 from rules.kinds.bounded import Bounded, limit_of
 from rules.kinds.words import number
 from rules.selection import EVERYTHING
 from rules.sentences import Reading, Sentences
 from rules.spec import Duration
+
+MOST = 100
 
 
 class Mood(Bounded):
@@ -22,6 +24,14 @@ class Mood(Bounded):
 
     type: Literal["fear_greed"]
     max_age: Annotated[Duration | None, Field(gt=0)] = 172_800_000
+
+    @field_validator("levels", "above", "below", "clear")
+    @classmethod
+    def _possible(cls, limit: dict[Severity, float] | float | None) -> dict[Severity, float] | float | None:
+        for one in limit.values() if isinstance(limit, dict) else [limit or 0.0]:
+            if one > MOST:
+                raise ValueError(f"{one:g} is never reached; the index goes from 0 to {MOST}")
+        return limit
 
     def names(self) -> tuple[str, ...]:
         return (EVERYTHING,)

@@ -3,9 +3,8 @@
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from rules import spelling
 from rules.alerts import Alert, Severity
 from rules.compiled import Expressed, Rule
 from rules.events import FeedHealth
@@ -14,7 +13,7 @@ from rules.kinds.words import listed
 from rules.levels import switch
 from rules.selection import EVERYTHING, Selection
 from rules.sentences import Reading, Sentences
-from rules.spec import Duration, Names, RuleSpec
+from rules.spec import Duration, Feeds, RuleSpec
 from rules.units import say_duration
 
 
@@ -24,9 +23,7 @@ class FeedHealthRule(RuleSpec):
     ON = FeedHealth
 
     type: Literal["feed_health"]
-    feeds: Annotated[
-        Names, AfterValidator(spelling.feeds), Field(description="names as /healthz lists them; left out: all")
-    ] = (EVERYTHING,)
+    feeds: Annotated[Feeds, Field(description="names as /healthz lists them; left out: all")] = (EVERYTHING,)
     severity: Severity = Severity.WARNING
     for_: Annotated[Duration, Field(alias="for")] = 60_000
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.spelling import feeds, symbols, venues
+from rules.spelling import feed, symbol, venue
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from rules.spelling import feeds, symbols, venues
 )
 def test_a_venues_spelling_is_refused_with_ours(name: str, right: str) -> None:
     with pytest.raises(ValueError, match=right):
-        symbols(("ETH", name))
+        symbol(name)
 
 
 def test_our_names_pass() -> None:
@@ -42,29 +42,29 @@ def test_our_names_pass() -> None:
         "*",
     )
 
-    assert names == symbols(names)
+    assert names == tuple(map(symbol, names))
 
 
 @pytest.mark.parametrize(("name", "right"), [("binanse", "binance"), ("okex", "okx"), ("Bibit", "bybit")])
 def test_a_slip_of_the_finger_is_no_venue(name: str, right: str) -> None:
     with pytest.raises(ValueError, match=rf"did you mean {right}\?"):
-        venues((name,))
+        venue(name)
 
 
 def test_venues_that_we_do_not_read_ourselves_pass() -> None:
     """DataMaxi+ brings them."""
     names = ("binance", "OKX", "bitget", "gate", "htx", "bitmex", "upbit", "binanceus", "*")
 
-    assert names == venues(names)
+    assert names == tuple(map(venue, names))
 
 
 def test_a_list_of_venues_in_one_text_is_refused() -> None:
     with pytest.raises(ValueError, match=r"'binance, okx' is one text; write a list: \[binance, okx\]"):
-        venues(("binance, okx",))
+        venue("binance, okx")
 
 
 def test_a_venue_is_no_feed() -> None:
     """All feeds are called like okx.market: a venue's name alone would watch none of them."""
-    assert ("okx.market", "*") == feeds(("okx.market", "*"))
+    assert ("okx.market", "*") == (feed("okx.market"), feed("*"))
     with pytest.raises(ValueError, match=r"no feed is called 'okx'; write okx\.market, or venues: okx for all"):
-        feeds(("okx",))
+        feed("okx")
