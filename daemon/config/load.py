@@ -1,7 +1,7 @@
 """From files to a Config, or to every mistake that is in them."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from daemon.config.merge import PRIVATE, read_files
 from daemon.config.mistakes import GUESS, ConfigError, Mistake, nearest, quote
 from daemon.config.model import CONSOLE, Config, Settings, Signature, console_sink
 from daemon.config.places import Place
-from daemon.config.routing import doubtful_routes, idle_routes, unheard
+from daemon.config.routing import doubtful_routes, idle_routes, unheard, unused
 from daemon.config.secrets import fill
 from daemon.config.shape import keys_of
 from daemon.config.trials import trials
@@ -55,10 +55,9 @@ def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> C
     doubts = (
         *doubtful_inhibitions(settings.inhibit, compiled, {spec.id: spec for spec in rules}, root),
         *doubtful_routes(settings.routes, compiled, root),
-        *unheard(settings, sinks, compiled, root),
-        *unbrought(rules, sources, root),
-        *idle_severities(rules, root),
-        *bare_fractions(rules, written.get("rules", []), root),
+        *unheard(settings.routes, sinks, compiled, root),
+        *unused(settings, sinks, compiled, root),
+        *_doubts(rules, written, sources, root),
     )
     return Config(
         files=files,
@@ -78,10 +77,11 @@ def load(paths: Sequence[Path], *, environ: Mapping[str, str] = os.environ) -> C
     )
 
 
-def check_rules(source: bytes, *, sinks: Collection[str]) -> tuple[Any, ...]:
-    """The rules of a text that somebody sent; ConfigError with all its mistakes. No secret and no file is read.
+def check_rules(source: bytes, running: Config) -> tuple[tuple[Any, ...], tuple[Mistake, ...]]:
+    """The rules of a text that somebody sent, and what is doubtful about them; ConfigError with all its mistakes.
 
-    `sinks` are the names that its rules may notify. Sections that are not about rules are for the operator to set.
+    They are read as if they were added to what is `running`. No secret and no file is read; sections that are not about
+    rules are for the operator to set.
     """
     written, root, mistakes = read(source, SENT)
     if not isinstance(written, dict):
@@ -94,10 +94,23 @@ def check_rules(source: bytes, *, sinks: Collection[str]) -> tuple[Any, ...]:
     mistakes += _unknown_sections(written, root)
     rules, wrong = _rules(written, root)
     mistakes += wrong
-    mistakes += misplaced({"rules": written.get("rules", []), "sinks": dict.fromkeys(sinks)}, root)
+    mistakes += misplaced({"rules": written.get("rules", []), "sinks": dict.fromkeys(running.sinks)}, root)
     if mistakes:
         raise ConfigError(mistakes)
-    return tuple(rules)
+    doubts = (
+        *unheard(running.routes, running.sinks, [spec.compile() for spec in rules], root),
+        *_doubts(rules, written, running.sources, root),
+    )
+    return tuple(rules), tuple(sorted(doubts))
+
+
+def _doubts(
+    rules: Sequence[Any], written: Mapping[str, Any], sources: Collection[str] | None, root: Place
+) -> Iterator[Mistake]:
+    """What is doubtful about rules in themselves."""
+    yield from unbrought(rules, sources, root)
+    yield from idle_severities(rules, root)
+    yield from bare_fractions(rules, written.get("rules", []), root)
 
 
 def chosen_files(given: Sequence[Path], environ: Mapping[str, str] = os.environ) -> list[Path]:

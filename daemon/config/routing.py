@@ -37,13 +37,14 @@ def doubtful_routes(routes: Sequence[RouteConfig], rules: Sequence[Rule], root: 
 
 
 def unheard(
-    settings: Settings, sinks: Mapping[str, SinkConfig], rules: Sequence[Rule], root: Place
+    routes: Sequence[RouteConfig], sinks: Mapping[str, SinkConfig], rules: Sequence[Rule], root: Place
 ) -> Iterator[Mistake]:
-    """Who is named and never told, because `min_severity` is above all that could be said; and sinks without a use."""
-    told = {name for route in settings.routes for name in route.to}  # also by a route for rules that may come
+    """Who is named and never told, because `min_severity` is above all that could be said; and rules told to nobody."""
+    silenced: list[int] = []
     for index, rule in enumerate(rules):
-        names = _recipients(rule, settings.routes, sinks)
-        told |= names
+        names = _recipients(rule, routes, sinks)
+        if not names and rule.notify is None and not _is_meant(rule, routes):
+            silenced.append(index)
         loudest = max(rule.ladder.severities, key=lambda severity: severity.rank)
         deaf = [name for name in sorted(names) if sinks[name].min_severity.rank > loudest.rank]
         for position, name in enumerate(rule.notify or ()):
@@ -54,13 +55,45 @@ def unheard(
             want = "wants" if len(deaf) == 1 else "want"
             what = f"nobody is told: this is {loudest} at most, and {named(deaf)} {want} more by `min_severity`"
             yield _at(root, ("rules", index, "severity"), what, "raise the severity, or lower the sink's")
-    for name, sink in sinks.items() if rules else ():
+    if silenced:
+        yield _told_to_nobody(silenced, routes, rules, root)
+
+
+def unused(
+    settings: Settings, sinks: Mapping[str, SinkConfig], rules: Sequence[Rule], root: Place
+) -> Iterator[Mistake]:
+    """Sinks of the files that nothing is ever told to."""
+    told = {name for route in settings.routes for name in route.to}  # also by a route for rules that may come
+    told.update(*(_recipients(rule, settings.routes, sinks) for rule in rules))
+    for name, sink in settings.sinks.items() if rules else ():
         if name not in told and sink.answer is None and not _says_life(settings.alive, name):
             where = root.find(("sinks", name))[0]
             what = "nothing is ever told here, because every rule is told elsewhere"
             path = f"sinks.{quote(name)}"
             right = "name it in `notify` or in the `to` of a route, or remove it"
             yield Mistake(where.file, where.key_line, where.key_column, path, what, right)
+
+
+def _is_meant(rule: Rule, routes: Sequence[RouteConfig]) -> bool:
+    """Whether a route to nobody names the rule, or a label of it: that is no accident."""
+    return any(not route.to and (route.rule or route.labels) and may_mean(route, rule) for route in routes)
+
+
+def _told_to_nobody(
+    indexes: Sequence[int], routes: Sequence[RouteConfig], rules: Sequence[Rule], root: Place
+) -> Mistake:
+    """One warning for all rules that routes send to no sink, at the first such route, or at the first such rule."""
+    first = next(number for number, route in enumerate(routes) if not route.to and may_mean(route, rules[indexes[0]]))
+    is_here = root.find(("routes", first))[1] == ("routes", first)
+    names = named(rules[index].rule_id for index in indexes)
+    of = f"{len(indexes)} rules," if len(indexes) > 1 else "the rule"
+    by = "this route" if is_here else f"route {first + 1} of the running daemon"
+    return _at(
+        root,
+        ("routes", first, "to") if is_here else ("rules", indexes[0]),
+        f"nobody is told of {of} {names}, because {by} sends to no sink",
+        "name a sink; if the log and /ws/alerts are enough, say so in the rule: notify: []",
+    )
 
 
 def _recipients(rule: Rule, routes: Sequence[RouteConfig], sinks: Mapping[str, SinkConfig]) -> set[str]:

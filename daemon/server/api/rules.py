@@ -1,10 +1,11 @@
 """Rules: those that run, in words; and a file of somebody's, checked without being used."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from daemon.config.load import check_rules
-from daemon.config.mistakes import ConfigError
+from daemon.config.mistakes import ConfigError, Mistake
 from daemon.server.api.resource import Request, Resource, Scope, Severities, Told
 from rules.alerts import Phase
 from rules.compiled import Rule
@@ -60,6 +61,8 @@ class CheckedAnswer(Told):
     """each rule in words; none where something is wrong"""
     mistakes: list[MistakeAnswer]
     """all of them, in the order of the file"""
+    warnings: list[MistakeAnswer]
+    """what is right and probably not meant, likewise; none where something is wrong"""
 
 
 def is_private(rule: Rule) -> bool:
@@ -94,14 +97,18 @@ async def _rules(house: "House", request: Request) -> RulesAnswer:
 async def _check(house: "House", request: Request) -> CheckedAnswer:
     try:
         # a thread of its own: a megabyte of aliases takes its time, and alerts must not wait for it
-        specs = await asyncio.to_thread(check_rules, request.body, sinks=tuple(house.config.sinks))
+        specs, doubts = await asyncio.to_thread(check_rules, request.body, house.config)
     except ConfigError as exc:
-        wrong = [
-            MistakeAnswer(line=one.line, column=one.column, path=one.path, what=one.what, right=one.right)
-            for one in exc.mistakes
-        ]
-        return CheckedAnswer(is_right=False, sentences=[], mistakes=wrong)
-    return CheckedAnswer(is_right=True, sentences=[describe(spec) for spec in specs], mistakes=[])
+        return CheckedAnswer(is_right=False, sentences=[], mistakes=_answers(exc.mistakes), warnings=[])
+    sentences = [describe(spec) for spec in specs]
+    return CheckedAnswer(is_right=True, sentences=sentences, mistakes=[], warnings=_answers(doubts))
+
+
+def _answers(mistakes: Iterable[Mistake]) -> list[MistakeAnswer]:
+    return [
+        MistakeAnswer(line=one.line, column=one.column, path=one.path, what=one.what, right=one.right)
+        for one in mistakes
+    ]
 
 
 RESOURCES = (
@@ -109,7 +116,7 @@ RESOURCES = (
     Resource(
         method="POST",
         path="/api/rules/check",
-        summary="Check a rules file: every mistake with its place, or each rule in words",
+        summary="Check a rules file: every mistake with its place, or each rule in words, and warnings",
         scope=Scope.READ,
         body="yaml",
         answer=CheckedAnswer,

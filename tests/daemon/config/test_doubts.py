@@ -243,6 +243,41 @@ rules:
     ] == [str(one).removeprefix(f"{tmp_path / 'a.yaml'}:") for one in config_of(tmp_path, a=text).doubts]
 
 
+@pytest.mark.parametrize(
+    ("routes", "said"),
+    [
+        (
+            "{to: []}",
+            "1:15: routes.0.to: nobody is told of 3 rules, 'a', 'b', 'd', because this route sends to no sink; "
+            "name a sink; if the log and /ws/alerts are enough, say so in the rule: notify: []",
+        ),
+        (
+            "{kind: basis, to: console}, {severity: [info, warning], to: []}, {to: console}",
+            "1:70: routes.1.to: nobody is told of the rule 'a', because this route sends to no sink; "
+            "name a sink; if the log and /ws/alerts are enough, say so in the rule: notify: []",
+        ),
+    ],
+)
+def test_rules_that_routes_tell_to_nobody_are_doubted_once(tmp_path: Path, routes: str, said: str) -> None:
+    """All together, by name; one that says `notify: []` means it."""
+    text = f"""routes: [{routes}]
+rules:
+  - {{id: a, type: fear_greed, below: 20}}
+  - {{id: b, type: basis, symbols: BTC, above: 1%}}
+  - {{id: c, type: fear_greed, below: 10, notify: []}}
+  - {{id: d, type: fear_greed, levels: {{warning: 20, critical: 10}}}}
+"""
+
+    assert [said] == [str(one).removeprefix(f"{tmp_path / 'a.yaml'}:") for one in config_of(tmp_path, a=text).doubts]
+
+
+@pytest.mark.parametrize("route", ["{rule: a, to: []}", "{labels: {team: lab}, to: []}"])
+def test_a_route_that_names_what_it_tells_to_nobody_is_not_doubted(tmp_path: Path, route: str) -> None:
+    text = f"routes: [{route}]\nrules: [{{id: a, type: fear_greed, below: 20, labels: {{team: lab}}}}]\n"
+
+    assert () == config_of(tmp_path, a=text).doubts
+
+
 def test_a_sink_that_nothing_is_told_to_is_doubted(tmp_path: Path) -> None:
     """Unless it says signs of life, or is there to be asked."""
     sinks = "sinks: {desk: {url: 'console://'}, spare: {url: 'console://'}}\n"

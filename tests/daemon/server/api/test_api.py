@@ -238,6 +238,21 @@ async def test_a_right_file_is_said_back_in_words(house: House) -> None:
     assert ["b: when the predicted funding of BTC is above 0.05% (warning) per 8 h, tells phone"] == answer["sentences"]
 
 
+async def test_what_is_right_and_probably_not_meant_is_warned_of(house: House) -> None:
+    """As `tocsin check` does, with its place."""
+    text = (
+        b"rules:\n  - {id: a, type: basis, symbols: BTC, above: 1%, venues: krakn}\n"
+        b"  - {id: b, type: fear_greed, severity: critical, levels: {warning: 20}}\n"
+    )
+    _, answer = await ask(house, "/api/rules/check", "POST", data=text)
+
+    assert (True, []) == (answer["is_right"], answer["mistakes"])
+    assert [(2, "rules.0.venues"), (3, "rules.1.severity")] == [
+        (one["line"], one["path"]) for one in answer["warnings"]
+    ]
+    assert "no source here speaks of 'krakn'" == answer["warnings"][0]["what"]
+
+
 async def test_no_secret_and_no_file_is_read_for_a_stranger(house: House, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hush")
     text = f"sinks:\n  x: {{url: 'file:{tmp_path}/secret'}}\nrules: []\n"
