@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from rules import units
-from rules.alerts import Alert
+from rules.alerts import Alert, Severity
 from rules.compiled import Expressed, Rule
 from rules.expression import compile_value
 from rules.kinds.limited import Directed, Limited
@@ -29,6 +29,16 @@ class Changing(Limited, Directed):
 
     window: Annotated[Duration, Field(gt=0, description="compared with so long ago: 15m")]
     direction: Annotated[Direction, Field(description="up, down, or both ways")] = "either"
+
+    @field_validator("levels", "above")
+    @classmethod
+    def _possible(
+        cls, limit: dict[Severity, float] | float | None, info: ValidationInfo
+    ) -> dict[Severity, float] | float | None:
+        for one in limit.values() if isinstance(limit, dict) else [limit or 0.0]:
+            if info.data.get("direction") == "down" and one >= 1:
+                raise ValueError(f"nothing falls by more than 100%; above: {cls.EXAMPLE}")
+        return limit
 
     def names(self) -> tuple[str, ...]:
         """The coins or instruments it is about."""

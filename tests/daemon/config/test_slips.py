@@ -68,10 +68,10 @@ def test_every_name_of_a_list_is_looked_at(tmp_path: Path) -> None:
     rule = "{id: a, type: funding, symbols: [BTC-PERP, BTC, BITCOIN], venues: [okex, kraken, binanse], above: 0.05%}"
 
     assert [
-        "a.yaml:1:43: rules.0.symbols.0: 'BTC-PERP' is not how it is spelled here; write BTC, or BTC-USDT-PERP",
-        "a.yaml:1:58: rules.0.symbols.2: 'BITCOIN' is called BTC here; write BTC",
-        "a.yaml:1:77: rules.0.venues.0: 'okex' is no venue; did you mean okx?",
-        "a.yaml:1:91: rules.0.venues.2: 'binanse' is no venue; did you mean binance?",
+        "a.yaml:1:42: rules.0.symbols.0: 'BTC-PERP' is not how it is spelled here; write BTC, or BTC-USDT-PERP",
+        "a.yaml:1:57: rules.0.symbols.2: 'BITCOIN' is called BTC here; write BTC",
+        "a.yaml:1:76: rules.0.venues.0: 'okex' is no venue; did you mean okx?",
+        "a.yaml:1:90: rules.0.venues.2: 'binanse' is no venue; did you mean binance?",
     ] == mistakes_of(tmp_path, a=f"rules: [{rule}]")
 
 
@@ -79,6 +79,10 @@ def test_every_name_of_a_list_is_looked_at(tmp_path: Path) -> None:
     ("rule", "mistake"),
     [
         ("type: depeg, coins: USDT, depth: 80%", "depth: '80%' is out of range; write at most 50%"),
+        (
+            "type: price_change, symbols: BTC, window: 5m, direction: down, above: 100%",
+            "above: nothing falls by more than 100%; above: 3%",
+        ),
         ("type: fear_greed, above: 150", "above: 150 is never reached; the index goes from 0 to 100"),
         (
             "type: expression, on: mark_price, value: price, above: 3, clear: 2",
