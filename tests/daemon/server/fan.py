@@ -184,7 +184,7 @@ async def until(holds: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def house(*boards: Board, key: str | None = None, cookie: str = "", **bounds: Any) -> AsyncIterator[House]:
     """Boards behind a port of this machine, with `Limits(**bounds)`."""
-    bounds = {"min_push_ms": 1, "goodbye_s": 0.5, "catch_up_s": 0.005, "retry_s": 0.005} | bounds
+    bounds = {"min_push_ms": 1, "goodbye_s": 5.0, "catch_up_s": 0.005, "retry_s": 0.005} | bounds
     hub = Hub(boards, Limits(**bounds), lambda: NOW_MS)
     headers = [("Set-Cookie", cookie)] if cookie else []
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import aiohttp
@@ -103,18 +103,21 @@ async def test_a_flood_of_messages_is_named_and_ends_the_connection() -> None:
     """Twice the rate may come at once; pings count."""
     async with house(Board(), messages_per_s=5.0) as place, place.client() as client:
         await hear(client)
-        with pytest.raises(ConnectionClosed) as closed:
+        answers = []
+        with suppress(ConnectionClosed):
             for _ in range(5):
                 await client.ping()
-            for _ in range(6):
+            for _ in range(30):  # five more are allowed for each second that this takes
                 await client.send("{}")
-            for _ in range(5):
-                assert "BTC" == (await hear(client))["coin"]
-            assert "too_many_messages" == (await hear(client))["error"]["code"]
-            await hear(client)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                answers.append(await hear(client))
 
     assert closed.value.rcvd is not None
     assert 4029 == closed.value.rcvd.code
+    assert len(answers) >= 6
+    assert {"BTC"} == {answer.get("coin") for answer in answers[:-1]}
+    assert "too_many_messages" == answers[-1]["error"]["code"]
 
 
 def test_an_allowance_fills_up_again() -> None:
@@ -128,7 +131,7 @@ def test_an_allowance_fills_up_again() -> None:
 
 async def test_who_answers_pings_stays_and_who_does_not_is_cut_off() -> None:
     """A connection that is silent for too long is gone, whatever the kernel believes."""
-    async with house(Board(), ping_s=0.05, idle_s=0.2) as place, place.client() as alive:
+    async with house(Board(), ping_s=0.05, idle_s=1.0) as place, place.client() as alive:
         with place.raw() as dead:
             await dead.open()
             await hear(alive)

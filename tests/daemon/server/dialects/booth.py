@@ -143,7 +143,7 @@ async def booth(
     **bounds: Any,
 ) -> AsyncIterator[Booth]:
     """The dialects behind a port of this machine, with `Limits(**bounds)`; upstreams are those of `market`, or none."""
-    bounds = {"goodbye_s": 0.5} | bounds
+    bounds = {"goodbye_s": 5.0} | bounds
     config = ServerConfig.model_validate({"token": token} if token else {})
     found: Booth
 

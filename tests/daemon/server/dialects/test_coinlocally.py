@@ -272,11 +272,11 @@ async def test_whoever_does_not_ping_is_cut() -> None:
 
 async def test_whoever_pings_stays() -> None:
     async with booth(credentials=CREDENTIALS, messages_per_s=1_000.0) as place:
-        place.dialects.coinlocally.unpinged_s = 0.3
+        place.dialects.coinlocally.unpinged_s = 1.5
         async with place.client(PATH, apiKey=KEY) as client:
             trader = Trader(client)
             await trader.subscribe()
-            for _ in range(12):
+            for _ in range(32):
                 await client.say({"ping": 1_713_338_308_232})
                 assert {"pong": NOW} == await trader.hear()
                 await asyncio.sleep(0.05)
