@@ -3,8 +3,10 @@
 import asyncio
 import sqlite3
 import weakref
+from collections.abc import Callable
+from contextlib import closing
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import aiosqlite
 
@@ -23,6 +25,7 @@ class Line(Protocol):
 
 
 L = TypeVar("L", bound=Line)
+T = TypeVar("T")
 
 
 class Lines:
@@ -61,9 +64,10 @@ class FileLine(aiosqlite.Connection):
         """Takes what sqlite3.connect takes; awaiting it opens the file."""
         super().__init__(self._open, _ROWS_AT_ONCE)
         self._thread.daemon = True  # somebody else's lock must not keep the process from ending
-        self._connect_file = partial(_Connection, *arguments, **settings)
+        self._connect_file = partial(sqlite3.connect, *arguments, **settings)
         self._file: sqlite3.Connection | None = None
         self._end: asyncio.Future[Any] | None = None
+        self._is_idle = True  # its thread has nothing to do
 
     def stop(self) -> "asyncio.Future[Any] | None":
         """End after what was asked for already. Does not wait."""
@@ -80,6 +84,25 @@ class FileLine(aiosqlite.Connection):
         if (end := self.stop()) is not None and not end.done():
             await asyncio.wait({end}, timeout=GOODBYE_S)  # others may wait for the same, so it is not cancelled
 
+    def cursor(self) -> "FileCursor":  # type: ignore[override]  # nobody here asks the driver for its own
+        return FileCursor(self)
+
+    async def rollback(self) -> None:
+        """Whoever puts a connection back asks for it, and nearly always there is nothing to undo."""
+        if not self._is_idle or self._conn.in_transaction:
+            await super().rollback()
+
+    async def ask(self, what: Callable[[sqlite3.Connection], T]) -> T:
+        """Have the thread do this."""
+        answer: T = await self._execute(what, self._conn)
+        return answer
+
+    async def _execute(self, fn: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+        self._is_idle = False  # and stays so if the wait for the answer is cancelled
+        answer = await super()._execute(fn, *arguments, **settings)  # type: ignore[no-untyped-call]
+        self._is_idle = True
+        return answer
+
     def _open(self) -> sqlite3.Connection:
         self._file = self._connect_file()
         return self._file
@@ -89,22 +112,45 @@ class FileLine(aiosqlite.Connection):
             self._file.close()
 
 
-class _Connection(sqlite3.Connection):
-    """One that is closed when it says so.
+class FileCursor:
+    """Statements one after the other, each with one visit to the thread; the driver's four took more time than SQLite.
 
-    SQLite keeps a connection, its transaction and its lock as long as a statement of it lives. One that was cancelled
-    lives in a cursor that a traceback holds, until the next collection: everybody else finds the database locked.
+    SQLite keeps a connection, its transaction and its lock as long as a statement of it lives, and that of a cancelled
+    caller would live in a traceback until the next collection. So none outlives its visit.
     """
 
-    _latest: weakref.ref[sqlite3.Cursor] | None = None  # the others are closed: results are read at once
+    arraysize = 1
+    description: Any = None
+    rowcount = -1
+    lastrowid: int | None = None
 
-    def cursor(self) -> sqlite3.Cursor:  # type: ignore[override]  # no driver here asks for a kind of its own
-        cursor = super().cursor()
-        self._latest = weakref.ref(cursor)
-        return cursor
+    def __init__(self, line: FileLine) -> None:
+        self._line = line
+        self._rows: list[Any] = []
 
-    def close(self) -> None:
-        latest, self._latest = self._latest, None
-        if latest is not None and (cursor := latest()) is not None:
-            cursor.close()
-        super().close()
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, words: str, values: Any = ()) -> Self:
+        """Say this, and read the whole answer."""
+        return await self._line.ask(partial(self._say, "execute", words, values))
+
+    async def executemany(self, words: str, rows: Any) -> Self:
+        """Say this for each of the rows."""
+        return await self._line.ask(partial(self._say, "executemany", words, rows))
+
+    async def fetchall(self) -> list[Any]:
+        """What was answered."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    async def close(self) -> None:
+        """It holds nothing."""
+
+    def _say(self, how: str, words: str, values: Any, file: sqlite3.Connection) -> Self:
+        with closing(file.cursor()) as cursor:
+            getattr(cursor, how)(words, values)
+            self.description = cursor.description
+            self._rows = cursor.fetchall() if cursor.description else []
+            self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
+        return self
