@@ -36,6 +36,7 @@ class Vitals:
     lag_p99_ms: int | None  # from the decision to the chat's answer, of the latest messages
     down: tuple[tuple[str, int], ...] = ()  # (feed, for how long)
     dead: tuple[str, ...] = ()  # sinks that take nothing
+    mistakes: int = 0  # in the files as they are saved, so that older ones run
 
     def line(self) -> str:
         """`alive; 14 rules; 3 alerts; p99 0.8 s; okx.public down 4m`."""
@@ -46,11 +47,19 @@ class Vitals:
         if len(self.down) > NAMES_MAX:
             parts.append(f"{len(self.down) - NAMES_MAX} more feeds down")
         parts += [f"sink {name} dead" for name in self.dead]
+        if self.mistakes:
+            parts.append(f"the saved files have {_counted(self.mistakes, 'mistake')}, what ran before runs on")
         return "; ".join(parts)
 
 
 def vitals(
-    *, rules: int, alerts: int, feeds: Iterable[FeedStatus], lanes: Mapping[str, LaneStatus], now_ms: int
+    *,
+    rules: int,
+    alerts: int,
+    feeds: Iterable[FeedStatus],
+    lanes: Mapping[str, LaneStatus],
+    now_ms: int,
+    mistakes: int = 0,
 ) -> Vitals:
     """From what every part says of itself."""
     lags = sorted(lag_ms for lane in lanes.values() for lag_ms in lane.lag_ms)
@@ -60,6 +69,7 @@ def vitals(
         lag_p99_ms=lags[min(len(lags) - 1, len(lags) * 99 // 100)] if lags else None,
         down=tuple((feed.name, max(0, now_ms - feed.since_ms)) for feed in feeds if feed.state == "down"),
         dead=tuple(name for name, lane in lanes.items() if lane.disabled is not None),
+        mistakes=mistakes,
     )
 
 

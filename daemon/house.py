@@ -67,6 +67,7 @@ class House:
         self.config = config
         self.clock = clock
         self.started_ms = clock()
+        self.mistakes = 0  # in the files as they are saved; what ran before runs on
         self.engine = Engine()
         self.rules: dict[str, Rule] = {}
         self.database: Database
@@ -212,7 +213,9 @@ class House:
         self._open_desk()
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(self.recorder.run(self._mailbox, ended), name="recorder")
-            reloading = group.create_task(obey(self.config, self._apply, self._say, closing), name="reload")
+            reloading = group.create_task(
+                obey(self.config, self._apply, self._say, closing, wrong=self._wrong), name="reload"
+            )
             showing = self._show(group)
             await self._listen()
             following = group.create_task(self._follow(), name="demand")
@@ -233,6 +236,9 @@ class House:
         deadline.reschedule(None)
         await self._desk.close()
 
+    def _wrong(self, mistakes: int) -> None:
+        self.mistakes = mistakes
+
     def _policy(self) -> Policy:
         return policy_of(self.config, self.rules, self._desk.can_edit(self.config.sinks))
 
@@ -243,6 +249,7 @@ class House:
             feeds=self.feeds.statuses,
             lanes=self.dispatch.status if self.dispatch is not None else {},
             now_ms=self.clock(),
+            mistakes=self.mistakes,
         )
 
     def _facts(self) -> Facts:

@@ -17,19 +17,29 @@ HOLD_FIRST_S, HOLD_MAX_S = 0.5, 15.0  # between two tries of a database that can
 
 
 async def obey(
-    config: Config, apply: Callable[[Config], Awaitable[None]], say: Callable[[str], None], stop: asyncio.Event
+    config: Config,
+    apply: Callable[[Config], Awaitable[None]],
+    say: Callable[[str], None],
+    stop: asyncio.Event,
+    *,
+    wrong: Callable[[int], None] = lambda mistakes: None,
 ) -> None:
-    """Watch the files of `config` until `stop`; `apply` what was saved, and `say` what changed or what is wrong."""
+    """Watch the files of `config` until `stop`; `apply` what was saved, and `say` what changed or what is wrong.
+
+    `wrong` is told how many mistakes the saved files have: none once what is saved is what runs.
+    """
     async with aclosing(reloads(config, stop=stop, rehearse=rehearse)) as answers:
         async for answer in answers:
             match answer:
                 case Refused(error=error):
+                    wrong(len(error.mistakes))
                     say(f"the files were saved with mistakes; what ran goes on running\n{error}")
                     log.warning(
                         "configuration has mistakes, the old one stays", extra={"mistakes": str(error), "said": True}
                     )
                 case Reloaded(new=new, difference=difference):
                     await apply(new)
+                    wrong(0)
                     changes = str(difference) or "nothing is different"
                     say("\n".join(["the files were read again", changes, *_doubts(new)]))
                     log.info("configuration is reloaded", extra={"difference": changes, "said": True})

@@ -82,6 +82,9 @@ def _show(health: dict[str, Any]) -> None:
     rules, firing = health.get("rules", 0), health.get("firing", 0)
     running = ago(health.get("started_ms"), now_ms)
     click.echo(f"{label}{health['status']}: runs for {running}, {_count(rules, 'rule')}, {firing:,} firing\n")
+    if mistakes := health.get("mistakes"):
+        what = f"the files as they are saved have {_count(mistakes, 'mistake')}, so what ran before runs on"
+        click.secho(f"{what}; `tocsin check` lists them\n", fg="yellow")
     storage = health.get("storage") or {}
     if storage.get("held"):
         click.secho(f"the database holds it: {storage['held']}\n", fg="red")

@@ -57,6 +57,7 @@ def health(house: "House") -> dict[str, Any]:
         "now_ms": now_ms,
         "started_ms": house.started_ms,
         "rules": len(house.rules),
+        "mistakes": house.mistakes,
         "firing": sum(1 for _ in house.engine.firing()),
         "events": house.recorder.events_seen,
         "storage": {"place": house.database.place, "held": held},

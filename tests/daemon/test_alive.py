@@ -49,6 +49,8 @@ def test_the_line_says_how_the_house_is() -> None:
     found = vitals(rules=14, alerts=1, feeds=feeds, lanes=lanes, now_ms=240_500)
 
     assert "alive; 14 rules; 1 alert; p99 0.8 s; okx.public down 4m; sink phone dead" == found.line()
+    refused = Vitals(rules=1, alerts=0, lag_p99_ms=None, mistakes=2).line()
+    assert "alive; 1 rule; 0 alerts; the saved files have 2 mistakes, what ran before runs on" == refused
     assert "alive; 0 rules; 0 alerts" == Vitals(rules=0, alerts=0, lag_p99_ms=None).line()
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from daemon.config.load import load
 from daemon.house import House
+from daemon.server.health import health
 from daemon.supervisor import Supervisor
 from rules.alerts import Severity
 from storage.notices import Words
@@ -61,9 +62,10 @@ async def test_a_broken_file_changes_nothing_and_is_said_once(home: Home, venue:
         home.write_text(good.replace("price < 0.99", "prize < 0.99") + "\n")
         venue.prices["USDT"] = 0.97
         await phone.wait_for(lambda chat: len(chat.shown) == 1)
-        assert ["cheap"] == list(house.rules)
+        assert (["cheap"], 1) == (list(house.rules), health(house)["mistakes"])
         home.write(rules=[cheap("again")])
         await until(lambda: "again" in house.rules)
+        await until(lambda: health(house)["mistakes"] == 0)
 
     assert "mistakes; what ran goes on running" in home.said[0]
     assert "tocsin.yaml:" in home.said[0]

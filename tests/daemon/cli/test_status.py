@@ -56,6 +56,7 @@ async def test_a_well_daemon_is_shown_in_tables(tmp_path: Path) -> None:
 
     assert 0 == code
     assert "SIMULATED  ok: runs for -, 7 rules, 1 firing" in said
+    assert "mistake" not in said
     assert ["okx.public", "up"] == next(line for line in said.splitlines() if "okx.public" in line).split()[:2]
 
 
@@ -123,3 +124,14 @@ async def test_a_stranger_on_the_port_is_a_sentence(tmp_path: Path) -> None:
             code, _, said = await asked(tmp_path, "--url", f"http://127.0.0.1:{port}")
 
         assert (1, f"tocsin: what answers at http://127.0.0.1:{port} is no Tocsin\n") == (code, said)
+
+
+async def test_files_that_are_saved_with_mistakes_are_said(tmp_path: Path) -> None:
+    async with daemon_that_answers(json.dumps(HEALTH | {"mistakes": 1})) as port:
+        code, said, _ = await asked(tmp_path, "--url", f"http://127.0.0.1:{port}")
+
+    assert 0 == code
+    assert (
+        "the files as they are saved have 1 mistake, so what ran before runs on; `tocsin check` lists them"
+        in said.splitlines()
+    )
