@@ -5,7 +5,7 @@ from secrets import token_hex
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, bindparam, exists, insert, null, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, exists, func, insert, null, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.alerts import Alert, Change
@@ -57,7 +57,7 @@ first_press = (
         who=bindparam("the_who"),
         chat=bindparam("the_chat"),
         place=bindparam("the_place"),
-        pressed_ms=bindparam("now_ms"),
+        pressed_ms=bindparam("the_pressed_ms"),
         shown_ms=null(),
     )
 )
@@ -66,11 +66,15 @@ answered_elsewhere = (  # so this message has only to say so
     .where(is_token, buttons.c.pressed_ms.is_(None), is_alive, buttons.c.place.is_(None))
     .values(place=bindparam("the_place"), shown_ms=null())
 )
+_behind_ms = func.coalesce(buttons.c.behind_ms, 0)
 fall_behind = (  # the other messages about these alerts, which offer what has just been answered
     update(buttons)
     .where(buttons.c.episode_id.in_(_some_episodes), buttons.c.token != bindparam("the_token"))
-    .values(behind_ms=bindparam("now_ms"))
+    .values(  # later than any mark before, whatever the clock says: whoever has dealt with that one leaves this
+        behind_ms=case((_behind_ms < bindparam("now_ms"), bindparam("now_ms")), else_=_behind_ms + 1)
+    )
 )
+latest_change = select(func.max(transitions.c.at_ms)).where(transitions.c.episode_id.in_(_some_episodes))
 add_answer = insert(buttons)  # given without a message, and told as any other
 
 
@@ -107,13 +111,15 @@ class Answers:
         place: str | None = None,
         *,
         chat: str | None = None,
+        is_lasting: bool = False,
         is_done: IsDone = _never,
     ) -> Panel | None:
         """The first press counts: two at once get one result, and the same press again is the same press.
 
         `is_done` is asked whether presses under other messages, in any chat, have answered these alerts already: then
         this one does nothing, and the buttons come back without a press. So do those that have expired; None for
-        buttons that never were. `place` is JSON of what the chat needs to edit the message.
+        buttons that never were. `place` is JSON of what the chat needs to edit the message. What `is_lasting` is said to
+        what has happened until now, so it is never older than that.
         """
         now_ms = self._database.clock()
         values = {
@@ -123,6 +129,7 @@ class Answers:
             "the_who": who,
             "the_chat": chat,
             "the_place": place,
+            "the_pressed_ms": now_ms,
             "now_ms": now_ms,
         }
         async with self._database.writer() as connection:
@@ -132,6 +139,8 @@ class Answers:
             alerts = await alerts_told(connection, panel)
             names = [alert.episode_id for alert in alerts]
             await connection.execute(lock_buttons, {"the_token": token, "the_episodes": names})
+            if is_lasting:
+                values["the_pressed_ms"] = await _after_all(connection, names, now_ms)
             if is_done(alerts, await _answers(connection, names)):
                 await connection.execute(answered_elsewhere, {"the_token": token, "the_place": place, "now_ms": now_ms})
             elif (await connection.execute(first_press, values)).rowcount:
@@ -145,10 +154,10 @@ class Answers:
 
         `action` is that of the buttons that acknowledge: one that was pressed and is not done yet is done first.
         """
-        now_ms = self._database.clock()
         token, names = token_hex(8), [episode_id]
         async with self._database.writer() as connection:
             await connection.execute(lock_buttons, {"the_token": token, "the_episodes": names})
+            now_ms = await _after_all(connection, names, self._database.clock())
             for one in await _answers(connection, names):
                 if one.panel.action == action and one.panel.pressed_ms is not None:
                     await acknowledge(connection, episode_id, one.panel.author, one.panel.pressed_ms)
@@ -165,6 +174,12 @@ class Answers:
         """What was pressed about these alerts, in any chat, oldest first: one press may be about several of them."""
         async with self._database.reader() as connection:
             return await _answers(connection, episode_ids)
+
+
+async def _after_all(connection: AsyncConnection, episode_ids: Collection[str], now_ms: int) -> int:
+    """Now, or the latest change of these alerts: behind that one only because the clock was set back."""
+    latest_ms = (await connection.execute(latest_change, {"the_episodes": list(episode_ids)})).scalar()
+    return max(now_ms, latest_ms or 0)
 
 
 async def _answers(connection: AsyncConnection, episode_ids: Collection[str]) -> list[Answer]:

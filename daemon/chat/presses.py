@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.chat.answered import is_answered, say, standing
-from daemon.chat.deeds import Action, can_be_answered, deed, do, is_over
+from daemon.chat.deeds import LASTING, Action, can_be_answered, deed, do, is_over
 from daemon.chat.pressed import Closed, Mouth, Pressed
 from daemon.config.model import SinkConfig
 from rules.alerts import Alert
@@ -151,6 +151,7 @@ class Presses:
             pressed.who,
             pressed.place,
             chat=self._chat,
+            is_lasting=name in LASTING,
             is_done=lambda alerts, answers: is_answered(alerts, answers, self._clock(), Action(name)),
         )
         if first is None or (first.press is None and first.expires_ms <= self._clock()):

@@ -253,3 +253,45 @@ async def test_a_press_is_no_loser_to_a_message_that_catches_up(database: Databa
 
         assert pressed is not None
         assert panel.token == pressed.token
+
+
+@both
+async def test_behind_an_escalation_a_clock_that_is_set_back_makes_no_answer_older(
+    database: Database, journal: Journal, clock: Clock
+) -> None:
+    """Neither a press nor an acknowledgement without one: what was seen is what had happened by then."""
+    episodes = [Episode("C0-USDT-PERP"), Episode("C1-USDT-PERP")]
+    panels = []
+    for one in episodes:
+        panels += await sent(database, one, PHONE)
+        await journal.commit(one.change(Change.ESCALATED, at_ms=NOW + 5), NOW + 5)
+    clock.now_ms = NOW - 3_600_000
+
+    pressed = await press(database, panels[0], "anna", is_lasting=True)
+    await Silences(database).acknowledge_all([episodes[0].episode_id], "anna", at_ms=pressed.pressed_ms or 0)
+    seen, is_new = await Answers(database).acknowledge(episodes[1].episode_id, "ben", action="ack", chat="HTTP")
+    answers = await Answers(database).of([one.episode_id for one in episodes])
+
+    assert [frozenset(), frozenset()] == [one.worse for one in answers]
+    acknowledged = await Silences(database).acknowledgements([one.episode_id for one in episodes])
+    assert [NOW + 5] * 2 == [one.at_ms for one in acknowledged.values()]
+    assert seen is not None and (is_new, "ben") == (True, seen.who)
+
+
+@both
+async def test_an_answer_at_the_same_moment_is_not_lost_to_a_message_that_catches_up(
+    database: Database, clock: Clock
+) -> None:
+    """Or at an earlier one, after the clock was set back: whoever has told the first has not told the second."""
+    episode, behind, buttons = Episode(), Behind(database), Buttons(database)
+    panels = await sent(database, episode, PHONE, DESK)
+    await press(database, panels[1], "ben")
+    for earlier_ms in (0, 3_600_000):
+        clock.now_ms = NOW - earlier_ms
+        lag = await behind.next(PHONE, NOW)
+        assert lag is not None
+        other = await buttons.put(f"other {earlier_ms}", "desk", episode.episode_id)
+        await Answers(database).press(other.token, f"{earlier_ms}", "1h", "anna", "{}", chat="Slack")
+        await behind.done(lag)
+        again = await behind.next(PHONE, NOW)
+        assert again is not None and again.behind_ms > lag.behind_ms
