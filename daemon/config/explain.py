@@ -23,6 +23,7 @@ _WRONG_KIND = {
     "int_type": "write a whole number",
     "int_parsing": "write a whole number",
     "int_from_float": "write a whole number",
+    "int_parsing_size": "write a whole number that is not so large",
     "float_type": "write a number",
     "float_parsing": "write a number",
     "finite_number": "write a number that is finite",

@@ -10,8 +10,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
 
+from daemon.config.explain import explain
 from daemon.config.mistakes import quote
 from daemon.config.model import ServerConfig, is_loopback
+from daemon.config.places import Place
 from daemon.server.access import PASS, share
 from daemon.server.api import openapi
 from daemon.server.api.resource import Asked, Refusal, Request, Resource, Scope, Trouble
@@ -168,7 +170,22 @@ def _validated(model: type[BaseModel], given: dict[str, Any], what: str) -> Base
             raise Trouble(400, "unknown", f"{name} is not {what} here; known: {known}", name) from exc
         if first["type"] == "missing":
             raise Trouble(400, "missing", f"{name} is missing", name) from exc
-        raise Trouble(400, "invalid", f"{name}: {first['msg'].removeprefix('Value error, ')}", name) from exc
+        wrong = explain(exc, model, _place(given))[0]
+        right = f"; {_in_json(wrong.right, first['input'])}" if wrong.right else ""
+        raise Trouble(400, "invalid", f"{name}: {wrong.what}{right}" if name else f"{wrong.what}{right}", name) from exc
+
+
+def _place(value: object) -> Place:
+    """A request has no lines, but its parts have names."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return Place("", 1, 1, {name: _place(part) for name, part in parts})
+
+
+def _in_json(right: str, value: object) -> str:
+    """What would be right, as JSON writes it: rules files have lists and blocks without quotes."""
+    if right.startswith("write a list"):
+        return f'write a list: ["{quote(value) if isinstance(value, str) else "..."}"]'
+    return 'write {"name": "value"}' if right.startswith("write {") else right
 
 
 def _refused(trouble: Trouble) -> web.Response:

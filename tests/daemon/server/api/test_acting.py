@@ -1,6 +1,8 @@
 """Acting over HTTP: with a key that may, from no other site's page, once, and with an effect."""
 
+import re
 from collections.abc import AsyncIterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import aiohttp
 import pytest
 
 from daemon.house import House
+from daemon.server.api import RESOURCES
+from daemon.server.api.resource import Told
 from rules.alerts import Change
 from rules.delivery import Matchers
 from tests.chats import Telegram
@@ -140,6 +144,21 @@ async def test_a_silence_from_its_beginning_to_its_end(house: House) -> None:
     assert (409, "over") == (status, answer["error"]["code"])
 
 
+_ANYTHING = ["many", -1, 10**30, None, [], [None], {}, {"a": 1}, True, 1.5, "", "x" * 5_000, [["x"]]]
+
+
+@pytest.mark.parametrize("model", [one.body for one in RESOURCES if isinstance(one.body, type)])
+async def test_no_field_is_refused_in_the_words_of_a_library(house: House, model: type[Told]) -> None:
+    """Whatever is put where: what was given, and what would be right."""
+    path = next(one.path for one in RESOURCES if one.body is model).replace("{id}", "x")
+    for name, value in product([*model.model_fields, "other"], _ANYTHING):
+        status, answer = await ask(house, path, "POST", json={name: value})
+        said = answer.get("error", {}).get("message", "")
+
+        assert status in (200, 400, 404)
+        assert re.search("Input should|valid |pydantic|validation", said) is None, (name, value, said)
+
+
 async def test_the_first_letters_of_an_id_end_nothing(house: House) -> None:
     _, begun = await silence(house, symbol=["BTC"], duration="4h")
     for name in (begun["silence"]["id"][:4], "nothing", "%25"):
@@ -157,7 +176,7 @@ async def test_the_first_letters_of_an_id_end_nothing(house: House) -> None:
         ({"symbol": ["BTC"], "until_ms": 1}, "until_ms", "has passed"),
         ({"symbol": ["BTC"], "duration": "1h", "until_ms": 1}, "until_ms", "give one"),
         ({"symbols": ["BTC"], "duration": "1h"}, "symbols", "is not a field here; known: alert, duration"),
-        ({"symbol": "BTC", "duration": "1h"}, "symbol", "valid list"),
+        ({"symbol": "BTC", "duration": "1h"}, "symbol", "symbol: 'BTC' cannot stand here; write a list: [\"BTC\"]"),
         ({"rule": ["chep"], "duration": "1h"}, "rule", "there is no rule 'chep'; did you mean cheap?"),
         ({"kind": ["fundin"], "duration": "1h"}, "kind", "there is no kind of rule 'fundin'; did you mean funding?"),
         (
@@ -168,7 +187,12 @@ async def test_the_first_letters_of_an_id_end_nothing(house: House) -> None:
         ({"symbol": ["FOO"], "duration": "1h"}, "symbol", "no rule or venue speaks of 'FOO'"),
         ({"venue": ["okxx"], "duration": "1h"}, "venue", "there is no venue 'okxx'; did you mean okx?"),
         ({"labels": {"team": "dsk"}, "duration": "1h"}, "labels", "no rule has the label team: dsk"),
-        ({"severity": ["loud"], "duration": "1h"}, "severity.0", "'info', 'warning' or 'critical'"),
+        ({"severity": ["loud"], "duration": "1h"}, "severity.0", "severity.0: 'loud' is not one we know; known:"),
+        ({"rule": [7], "duration": "1h"}, "rule.0", 'rule.0: 7 cannot stand here; put it in quotes: "7"'),
+        ({"labels": ["team"], "duration": "1h"}, "labels", 'a list cannot stand here; write {"name": "value"}'),
+        ({"until_ms": 1.5}, "until_ms", "until_ms: 1.5 cannot stand here; write a whole number"),
+        ({"everything": "maybe"}, "everything", "'maybe' cannot stand here; write true or false"),
+        ({"alert": "https://hooks.example/T0/secret" * 9}, "alert", "'https://...' is too long; at most 200"),
         ({"alert": "x", "symbol": ["BTC"]}, "alert", "leave the others out"),
         ({"everything": True, "symbol": ["BTC"], "duration": "1h"}, "everything", "or the others"),
     ],

@@ -251,9 +251,9 @@ async def test_pages_of_other_sites_hear_nothing(house: House, origin: str) -> N
     ("query", "parameter", "part"),
     [
         ("?rul=x", "rul", "not a parameter here; known: after, kind, min_severity"),
-        ("?after=soon", "after", "valid integer"),
+        ("?after=soon", "after", "after: 'soon' cannot stand here; write a whole number"),
         ("?after=99", "after", "the newest change is 0"),
-        ("?min_severity=loud", "min_severity", "'info', 'warning' or 'critical'"),
+        ("?min_severity=loud", "min_severity", "'loud' is not one we know; known: critical, info, warning"),
         ("?rule=nope", "rule", "there is no rule 'nope'; known: cold-funding, hot-funding"),
         ("?rule=hot-fundin", "rule", "did you mean hot-funding?"),
         ("?kind=fundin", "kind", "there is no kind of rule 'fundin'; did you mean funding?"),
