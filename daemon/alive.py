@@ -37,6 +37,13 @@ class Vitals:
     down: tuple[tuple[str, int], ...] = ()  # (feed, for how long)
     dead: tuple[str, ...] = ()  # sinks that take nothing
     mistakes: int = 0  # in the files as they are saved, so that older ones run
+    held: str | None = None  # why nothing can be written down, and so nothing told
+    sinks: int = 0
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether nobody would hear of an alert: then a watcher outside must miss us."""
+        return self.held is not None or 0 < self.sinks == len(self.dead)
 
     def line(self) -> str:
         """`alive; 14 rules; 3 alerts; p99 0.8 s; okx.public down 4m`."""
@@ -47,6 +54,8 @@ class Vitals:
         if len(self.down) > NAMES_MAX:
             parts.append(f"{len(self.down) - NAMES_MAX} more feeds down")
         parts += [f"sink {name} dead" for name in self.dead]
+        if self.held is not None:
+            parts.append(f"nothing can be written down: {self.held}")
         if self.mistakes:
             parts.append(f"the saved files have {_counted(self.mistakes, 'mistake')}, what ran before runs on")
         return "; ".join(parts)
@@ -60,6 +69,7 @@ def vitals(
     lanes: Mapping[str, LaneStatus],
     now_ms: int,
     mistakes: int = 0,
+    held: str | None = None,
 ) -> Vitals:
     """From what every part says of itself."""
     lags = sorted(lag_ms for lane in lanes.values() for lag_ms in lane.lag_ms)
@@ -70,6 +80,8 @@ def vitals(
         down=tuple((feed.name, max(0, now_ms - feed.since_ms)) for feed in feeds if feed.state == "down"),
         dead=tuple(name for name, lane in lanes.items() if lane.disabled is not None),
         mistakes=mistakes,
+        held=held,
+        sinks=len(lanes),
     )
 
 
@@ -97,6 +109,7 @@ class Alive:
         self._said_ms = 0  # the time of day that was said last
         self._pinged_ms = 0
         self._is_unheard = False
+        self._is_mute = False
 
     async def run(self) -> None:
         """For ever."""
@@ -131,7 +144,8 @@ class Alive:
     async def ping(self, wanted: AliveConfig) -> float:
         """Ask the watcher's address, if its time has come; how long until the next time, in seconds.
 
-        The address is a secret: no word of the library's errors is repeated, because they name it.
+        Not while nobody would hear of an alert: a watcher that misses us is the only one left to say so. The address is a
+        secret: no word of the library's errors is repeated, because they name it.
         """
         if wanted.ping is None:
             return LOOK_EVERY_S
@@ -139,6 +153,11 @@ class Alive:
         if 0 < wait_ms <= wanted.every_ms:
             return wait_ms / 1000
         self._pinged_ms = self._clock()
+        was_mute, self._is_mute = self._is_mute, self._vitals().is_mute
+        if self._is_mute:
+            if not was_mute:
+                log.warning("the watcher is not told that we are alive, because nobody would hear of an alert")
+            return wanted.every_ms / 1000
         trouble = None
         try:
             async with asyncio.timeout(PING_PATIENCE_S):

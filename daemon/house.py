@@ -250,6 +250,7 @@ class House:
             lanes=self.dispatch.status if self.dispatch is not None else {},
             now_ms=self.clock(),
             mistakes=self.mistakes,
+            held=self.recorder.held_reason,
         )
 
     def _facts(self) -> Facts:

@@ -276,4 +276,6 @@ def _short(exc: Exception) -> str:
         return exc.os_error.strerror or type(exc.os_error).__name__
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror
+    if isinstance(exc, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+        return "the connection was cut"
     return type(exc).__name__

@@ -1,6 +1,7 @@
 """The line a day and the ping: once each, in the zone that was asked for, and no secret in a log."""
 
 import logging
+from collections.abc import Callable
 from datetime import time
 from pathlib import Path
 
@@ -27,13 +28,19 @@ def wanted(**more: object) -> AliveConfig:
     return AliveConfig.model_validate({"tz": BERLIN, **more})
 
 
-def alive(outbox: Outbox, session: object, clock: Clock, rung: list[str] | None = None) -> Alive:
+def alive(
+    outbox: Outbox,
+    session: object,
+    clock: Clock,
+    rung: list[str] | None = None,
+    vitals: Callable[[], Vitals] = lambda: WELL,
+) -> Alive:
     return Alive(
         outbox,
         session,  # type: ignore[arg-type]  # None where nothing is pinged
         wanted=lambda: None,
         sinks=lambda: ["desk", "phone"],
-        vitals=lambda: WELL,
+        vitals=vitals,
         ring=(rung if rung is not None else []).extend,
         clock=clock,
     )
@@ -51,6 +58,8 @@ def test_the_line_says_how_the_house_is() -> None:
     assert "alive; 14 rules; 1 alert; p99 0.8 s; okx.public down 4m; sink phone dead" == found.line()
     refused = Vitals(rules=1, alerts=0, lag_p99_ms=None, mistakes=2).line()
     assert "alive; 1 rule; 0 alerts; the saved files have 2 mistakes, what ran before runs on" == refused
+    held = Vitals(rules=1, alerts=0, lag_p99_ms=None, held="the disk is full").line()
+    assert "alive; 1 rule; 0 alerts; nothing can be written down: the disk is full" == held
     assert "alive; 0 rules; 0 alerts" == Vitals(rules=0, alerts=0, lag_p99_ms=None).line()
 
 
@@ -116,3 +125,41 @@ async def test_the_watcher_is_asked_every_so_often(
     ]
     assert "s3cret" not in caplog.text
     assert "s3cret" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    "mute",
+    [
+        Vitals(rules=1, alerts=0, lag_p99_ms=None, held="the disk is full", sinks=1),
+        Vitals(rules=1, alerts=0, lag_p99_ms=None, dead=("desk",), sinks=1),
+    ],
+)
+async def test_the_watcher_misses_us_while_nobody_would_hear_of_an_alert(
+    outbox: Outbox, clock: Clock, mute: Vitals
+) -> None:
+    """The disk is full, or the only chat is gone: no ping, until it is mended."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/ping", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    state = [mute]
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        config = wanted(ping=SecretStr(f"http://127.0.0.1:{runner.addresses[0][1]}/ping"), every="30s")
+        async with open_session() as session:
+            watched = alive(outbox, session, clock, vitals=lambda: state[0])
+            await watched.ping(config)
+            assert [] == asked
+            state[0] = WELL
+            clock.now_ms += 30_000
+            await watched.ping(config)
+    finally:
+        await runner.cleanup()
+
+    assert ["/ping"] == asked
