@@ -38,7 +38,7 @@ class Grouping(msgspec.Struct, frozen=True, kw_only=True):
         """The same for alerts that may become one message."""
         parts = {
             "kind": alert.kind,
-            "symbol": thing(alert),
+            "symbol": "" if part(alert, "feed") else thing(alert),  # feeds that go down together are one piece of news
             "venue": part(alert, "venue"),
             "rule": alert.rule_id,
             "severity": alert.severity.value,

@@ -3,12 +3,13 @@
 from datetime import time
 
 import pytest
+from msgspec.structs import replace
 
 from rules.alerts import Change, Severity
 from rules.delivery import Letter, SinkPolicy
 from rules.delivery.gather import KeepBack, Leave, Told, Unit, Verdict, Wait, Window, companions, judge, told_change
 from rules.delivery.hours import Quiet
-from rules.delivery.policy import Cap
+from rules.delivery.policy import Cap, Grouping
 from tests.rules.delivery.changes import Story
 
 NOW = 1_790_000_000_000
@@ -112,3 +113,14 @@ def test_a_silence_keeps_news_out_of_a_summary_and_no_end(change: Change, togeth
     )
 
     assert together == len(companions(first, others, SinkPolicy(name="phone"), lambda alert: True))
+
+
+def test_feeds_that_go_down_together_are_one_piece_of_news() -> None:
+    """The network is gone: that is one message, and not one for each feed. Coins are told apart."""
+
+    def groups(kind: str, *keys: dict[str, str]) -> set[str]:
+        alert = Story(kind=kind).tell(FIRED, NOW).alert
+        return {Grouping().key(replace(alert, key=key)) for key in keys}
+
+    assert 1 == len(groups("feed_health", {"venue": "okx", "feed": "okx.market"}, {"venue": "bybit", "feed": "b.m"}))
+    assert 2 == len(groups("funding", {"venue": "okx", "symbol": "A-B-PERP"}, {"venue": "okx", "symbol": "C-B-PERP"}))
