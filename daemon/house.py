@@ -25,7 +25,7 @@ from daemon.pictures.memory import Memory, recalled
 from daemon.pictures.studio import Studio
 from daemon.recorder import Recorder
 from daemon.reloading import obey, patiently, warn_of_failures
-from daemon.restart import believed_down, enable_lanes, warm
+from daemon.restart import believed_down, enable_lanes, heed_clock, warm
 from daemon.server.api.changes import Changes
 from daemon.server.auth import Gate
 from daemon.server.serve import Server
@@ -325,6 +325,7 @@ class House:
         alive_ms = await last_alive_ms(self.database)
         await self._desk.take_up(self.config.sinks, now_ms)
         await enable_lanes(self.outbox)
+        await heed_clock(self.outbox, alive_ms, now_ms)
         await free_all(self.database)
         self.rules = {spec.id: self._memory.attached(spec.compile()) for spec in self.config.rules}
         self.engine.swap(self.rules.values(), now_ms)

@@ -17,6 +17,7 @@ from storage.trouble import StorageTrouble
 log = logging.getLogger(__name__)
 
 CATCH_UP_AGAIN_MS = 60_000  # after an edit that only tells who has answered, or that all is over, did not arrive
+SET_BACK_MS = 1_000  # less is a correction that nobody notices
 LOOK_ANYWAY_S = 5.0  # a bell may be missed (another process wrote); the table is the truth
 
 
@@ -49,6 +50,7 @@ class Lane:
         self._courier = Courier(name, config, status, self._ledger, outbox, clock, label, sleep)
         self._claimed_ms: int | None = None  # when we last tried to, until we know what came of it
         self._catch_up_ms = 0  # no earlier, after a failure
+        self._looked_ms = 0  # at the clock, the last time
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop`."""
@@ -70,6 +72,7 @@ class Lane:
 
     async def _one(self, stop: asyncio.Event) -> bool:
         """Deliver the next message, if one may leave. True: look again at once."""
+        await self._heed_clock()
         # never longer than one gap, or a clock that was set back would silence the lane
         pace = self._courier.pace
         wait_ms = min(pace.wait_ms(self._clock()), pace.gap_ms)
@@ -84,6 +87,14 @@ class Lane:
         self._courier.spend()
         await self._deliver(delivery)
         return True
+
+    async def _heed_clock(self) -> None:
+        """One that was set back must not make a wait of seconds one of hours."""
+        now_ms = self._clock()
+        if (back_ms := self._looked_ms - now_ms) > SET_BACK_MS:
+            await self._outbox.set_back(self._name, back_ms, now_ms)
+            log.warning("clock was set back", extra={"sink": self._name, "by_s": round(back_ms / 1000)})
+        self._looked_ms = now_ms
 
     async def _claim(self) -> Delivery | None:
         """The next message. A claim whose answer was lost may hold: it is put back, or it would block the lane."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 
+from daemon.lane import SET_BACK_MS
 from rules.alerts import Phase
 from rules.compiled import Rule
 from rules.engine import Engine
@@ -22,6 +23,15 @@ async def enable_lanes(outbox: Outbox) -> None:
         if lane.disabled_reason is not None:
             await outbox.enable_lane(lane.name)
             log.info("dead sink is tried again", extra={"sink": lane.name, "reason": lane.disabled_reason})
+
+
+async def heed_clock(outbox: Outbox, alive_ms: int | None, now_ms: int) -> None:
+    """The clock shows less than when an earlier run was alive: what it left waiting must not wait for that again."""
+    if alive_ms is None or (back_ms := alive_ms - now_ms) <= SET_BACK_MS:
+        return
+    log.warning("clock was set back", extra={"by_s": round(back_ms / 1000)})
+    for lane in await outbox.lanes():
+        await outbox.set_back(lane.name, back_ms, now_ms)
 
 
 async def warm(engine: Engine, rules: Iterable[Rule], database: Database, now_ms: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from uuid import uuid4
 
-from sqlalchemy import and_, bindparam, update
+from sqlalchemy import BindParameter, and_, bindparam, case, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.alerts import Severity
@@ -21,9 +21,10 @@ from storage.notices import (
     NOTICE_COLUMNS,
     SUPPRESSED,
     UNCERTAIN,
+    WAITING,
     notice_row,
 )
-from storage.schema import outbox
+from storage.schema import lanes, outbox
 from storage.waiting import Waiting
 
 _own = and_(outbox.c.lane == bindparam("the_lane"), outbox.c.episode_id == bindparam("the_episode"))
@@ -32,6 +33,21 @@ rename_message = (
 )
 rename_edited = (  # an edit is known by having the same name as what it changed
     update(outbox).where(_own, outbox.c.edit_of == bindparam("the_old")).values(edit_of=bindparam("the_new"))
+)
+_by_ms: BindParameter[int] = bindparam("by_ms")
+_now: BindParameter[int] = bindparam("now_ms")
+sooner = (  # also what waits for an hour of the day: a claim judges it anew, and lets it wait
+    update(outbox)
+    .where(outbox.c.lane == bindparam("the_lane"), outbox.c.status == WAITING)
+    .values({one: case((one > _now, one - _by_ms), else_=one) for one in (outbox.c.due_ms, outbox.c.not_before_ms)})
+)
+lane_sooner = (
+    update(lanes)
+    .where(lanes.c.lane == bindparam("the_lane"))
+    .values(
+        not_before_ms=case((lanes.c.not_before_ms > _now, lanes.c.not_before_ms - _by_ms), else_=lanes.c.not_before_ms),
+        window_since_ms=lanes.c.window_since_ms - _by_ms,
+    )
 )
 
 OWN_WORDS_LAST_MS = 86_400_000  # a day: an operator's news is old after that
@@ -162,6 +178,13 @@ class Outbox:
             if key is not None:
                 await connection.execute(say.uncount, {"the_lane": lane})
                 await _wait_again(connection, key, until_ms, reason, attempts=0)
+
+    async def set_back(self, lane: str, by_ms: int, now_ms: int) -> None:
+        """The clock was set back by so much, and shows this now: what waits, waits as long as it would have."""
+        async with self._database.writer() as connection:
+            values = {"the_lane": lane, "by_ms": by_ms, "now_ms": now_ms}
+            await connection.execute(sooner, values)
+            await connection.execute(lane_sooner, values)
 
     async def disable_lane(
         self, lane: str, reason: str, tell: Iterable[Letter] = (), *, key: str | None = None
