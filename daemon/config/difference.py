@@ -46,13 +46,19 @@ class Difference:
         return "\n".join([*self.rules.lines("rule"), *self.sinks.lines("sink"), *others, *waiting])
 
 
-def difference(old: Config, new: Config) -> Difference:
-    """What is new, gone or changed, as it was written in the files."""
+def difference(old: Config, new: Config, *, started: Config | None = None) -> Difference:
+    """What is new, gone or changed, as it was written in the files.
+
+    `started`: what the daemon was started with, if that was not the old one; going back to it needs no start.
+    """
+    begun = started or old
     return Difference(
         rules=_changes(_rules(old), _rules(new), secret=frozenset(), same=_same_rules(old, new)),
         sinks=_changes(_sinks(old), _sinks(new), secret=_SECRET, same=frozenset()),
         at_once=tuple(name for name in _AT_ONCE if getattr(old, name) != getattr(new, name)),
-        at_start=tuple(name for name in _AT_START if getattr(old, name) != getattr(new, name)),
+        at_start=tuple(
+            name for name in _AT_START if getattr(new, name) not in (getattr(old, name), getattr(begun, name))
+        ),
     )
 
 

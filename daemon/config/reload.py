@@ -53,11 +53,11 @@ async def reloads(
 
     `rehearse` tries what was saved, in a thread; its ConfigError refuses it.
     """
-    files, said = config.files, ""
+    files, started, said = config.files, config, ""
     saves = _saves(files, config.signature, stop or asyncio.Event(), look_anyway_s)
     async with aclosing(saves):
         async for _ in saves:
-            answer = await asyncio.to_thread(_read, config, files, environ, rehearse)
+            answer = await asyncio.to_thread(_read, config, started, files, environ, rehearse)
             if isinstance(answer, Refused):
                 if said != str(answer.error):
                     said = str(answer.error)
@@ -139,7 +139,9 @@ def _is_empty(file: Path) -> bool:
         return False
 
 
-def _read(old: Config, files: Sequence[Path], environ: Mapping[str, str], rehearse: Rehearse) -> Reloaded | Refused:
+def _read(
+    old: Config, started: Config, files: Sequence[Path], environ: Mapping[str, str], rehearse: Rehearse
+) -> Reloaded | Refused:
     try:
         empty = [str(file) for file in files if _is_empty(file)]
         if empty:  # some editors empty a file before they fill it; nobody means that all rules shall go
@@ -149,4 +151,4 @@ def _read(old: Config, files: Sequence[Path], environ: Mapping[str, str], rehear
         rehearse(new)
     except ConfigError as exc:
         return Refused(error=exc)
-    return Reloaded(old=old, new=new, difference=difference(old, new))
+    return Reloaded(old=old, new=new, difference=difference(old, new, started=started))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from daemon.config.difference import Difference, difference
 from daemon.config.load import load
+from tests.daemon.config.test_load import config_of
 
 RULE = "rules: [{{id: a, type: funding, symbols: [BTC], above: {above}, for: {for_}}}]"
 
@@ -57,3 +58,11 @@ def test_what_is_only_read_at_the_start_says_so(tmp_path: Path) -> None:
 
     assert ("storage", "server") == found.at_start
     assert "! server changed; this takes effect when the daemon is started again" in str(found)
+
+
+def test_going_back_to_what_runs_needs_no_start(tmp_path: Path) -> None:
+    runs, other = "server: {port: 1}", "server: {port: 2}"
+    one, two, again = (config_of(tmp_path, a=text) for text in (runs, other, runs))
+
+    assert ("server",) == difference(one, two, started=one).at_start
+    assert not difference(two, again, started=one)
