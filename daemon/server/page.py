@@ -55,6 +55,9 @@ async def _state(house: "House") -> str:
     )
     held = report["storage"]["held"]
     trouble = f'<p class="down">{escape(held)}</p>' if held else ""
+    if mistakes := report["mistakes"]:
+        words = f"The saved files have {mistakes} mistake{'' if mistakes == 1 else 's'}, so what ran before runs on."
+        trouble += f'<p class="warning">{words}</p>'
     return f"""
 <p>{report["rules"]} rules, {report["firing"]} firing, {report["events"]:,} events in
 {say_duration(now_ms - report["started_ms"])}.
@@ -101,11 +104,11 @@ async def _alerts(house: "House", now_ms: int) -> str:
 def _row(alert: Alert, now_ms: int) -> str:
     sentences = say(alert, now_ms)
     state = "" if alert.is_momentary else "firing" if alert.is_firing else "cleared" if alert.ended_ms else "pending"
-    details = escape(", ".join(sentences.details))
+    details = escape(" · ".join(part for part in (", ".join(sentences.details), f"rule {alert.rule_id}") if part))
     return (
         f'<tr class="{"over" if state in ("cleared", "pending") else ""}"><td class="n">{_ago(alert.at_ms, now_ms)}</td>'
         f'<td class="{alert.severity}">{alert.severity}</td><td>{state}</td>'
-        f"<td>{escape(sentences.headline)}<br><small>{details} · rule {escape(alert.rule_id)}</small></td></tr>"
+        f"<td>{escape(sentences.headline)}<br><small>{details}</small></td></tr>"
     )
 
 
