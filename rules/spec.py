@@ -159,9 +159,9 @@ class RuleSpec(BaseModel):
 
     def manners(self) -> str:
         """How it speaks: ` for 5m, warning, to desk`."""
-        parts = [f" for {units.say_duration(self.for_)}" if self.for_ else ""]
+        parts = [f" for {units.say_setting(self.for_)}" if self.for_ else ""]
         if self.cooldown:
-            parts.append(f", at most every {units.say_duration(self.cooldown)} unless it gets worse")
+            parts.append(f", at most every {units.say_setting(self.cooldown)} unless it gets worse")
         parts.append(
             ", told to nobody" if self.notify == () else f", tells {', '.join(self.notify)}" if self.notify else ""
         )

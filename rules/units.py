@@ -20,6 +20,7 @@ DURATION_MAX_MS = 3_660 * 86_400_000  # ten years: beyond it somebody slipped on
 _BARE_FRACTION_MAX = 0.005
 _LARGE = (("tn", 1e12), ("bn", 1e9), ("m", 1e6), ("k", 1e3))
 _DIGITS_MAX = 9
+_DAYS_ALONE = 10  # from so many days on, hours are not said
 
 
 def fraction(text: str | float) -> float:
@@ -134,15 +135,26 @@ def say_number(value: float) -> str:
 
 
 def say_duration(ms: int) -> str:
-    """5_400_000 -> 1h30m; 900 -> 0.9s. At most two units, the rest cut off."""
+    """How long something lasted: 5_400_000 -> 1h30m, 7_209_000 -> 2h; 900 -> 0.9s. The rest is cut off.
+
+    Two units that are neighbours, of ten days and more the days alone, and never weeks: nobody counts 15w4d.
+    """
     if ms < 1_000:
         return f"{ms / 1000:g}s"
-    parts = []
-    for suffix in ("w", "d", "h", "m", "s"):
-        count, ms = divmod(ms, DURATIONS_MS[suffix])
-        if count:
-            parts.append(f"{count}{suffix}")
-    return "".join(parts[:2])
+    units = ("d", "h", "m", "s")
+    first = next(place for place, suffix in enumerate(units) if ms >= DURATIONS_MS[suffix])
+    count, ms = divmod(ms, DURATIONS_MS[units[first]])
+    said = f"{count}{units[first]}"
+    if first + 1 == len(units) or (first == 0 and count >= _DAYS_ALONE):
+        return said
+    count = ms // DURATIONS_MS[units[first + 1]]
+    return f"{said}{count}{units[first + 1]}" if count else said
+
+
+def say_setting(ms: int) -> str:
+    """A duration that somebody chose, exactly: 1h30s, 400d, 250ms."""
+    days, rest_ms = divmod(ms, DURATIONS_MS["d"])
+    return f"{days}d{write_duration(rest_ms) if rest_ms else ''}" if days else write_duration(rest_ms)
 
 
 def write_duration(ms: int) -> str:

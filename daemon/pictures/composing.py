@@ -87,7 +87,7 @@ def what(rule: Rule, alert: Alert) -> str:
     if rule.kind == "depeg" and rule.facts.get("by_severity"):
         return "depeg severity of 100"
     called = _CALLED.get(rule.kind) or str(rule.facts.get("when") or rule.rule_id)
-    return called if window_ms is None else f"{called} in {units.say_duration(int(window_ms))}"
+    return called if window_ms is None else f"{called} in {units.say_setting(int(window_ms))}"
 
 
 def said(rule: Rule) -> Say:

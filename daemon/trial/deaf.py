@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from daemon.pictures.looks import ALL_KEPT
 from rules.compiled import Rule
 from rules.spec import RuleSpec
-from rules.units import say_duration
+from rules.units import say_duration, say_setting
 from storage.held import Held
 
 _SHOWN = 4
@@ -51,7 +51,7 @@ def why_sparse(rule: Rule, held: Sequence[Held]) -> str:
         return ""
     every = say_duration(round(gaps_ms[len(gaps_ms) // 2] / 1000) * 1000)
     return (
-        f"it looks back {say_duration(rule.window_ms)}, and {tag} is stored every {every} or so: what was in between is not"
+        f"it looks back {say_setting(rule.window_ms)}, and {tag} is stored every {every} or so: what was in between is not"
         " there (`storage.sample_every`, `tocsin record`)"
     )
 
@@ -66,7 +66,7 @@ def _valueless(spec: RuleSpec, rule: Rule) -> str:
     if where := getattr(spec, "where", None):
         return f"its `where` lets none of them through: {where}"
     if rule.window_ms:
-        return f"it looks back {say_duration(rule.window_ms)}, and nothing here goes on for so long without a gap"
+        return f"it looks back {say_setting(rule.window_ms)}, and nothing here goes on for so long without a gap"
     return "none of them says what it measures"
 
 

@@ -9,7 +9,7 @@ from rules.alerts import Alert, Change, Severity
 from rules.delivery.hours import say_clock
 from rules.delivery.letters import Form, Letter, Member, Words, own_key
 from rules.delivery.policy import Cap, SinkPolicy
-from rules.units import say_duration
+from rules.units import say_setting
 
 GOOD_NEWS = (Change.CLEARED, Change.EASED)  # an ease of what a cooldown kept quiet would be the first word of it
 TOGETHER = (Change.FIRED, Change.STILL, Change.CLEARED)  # what several alerts may say as one
@@ -156,7 +156,7 @@ def judge(unit: Unit, sink: SinkPolicy, window: Window, now_ms: int, *, together
     if together is None or unit.is_urgent or unit.is_edit(sink) or unit.severity.rank > together.rank:
         return Leave()
     return KeepBack(
-        reason=f"more waited than the chat takes in {say_duration(sink.group.backlog_ms)}",
+        reason=f"more waited than the chat takes in {say_setting(sink.group.backlog_ms)}",
         digest=msgspec.structs.replace(digest(sink, "backlog", now_ms, now_ms), text=Words(headline=MANY)),
     )
 
@@ -164,7 +164,7 @@ def judge(unit: Unit, sink: SinkPolicy, window: Window, now_ms: int, *, together
 def _capped(sink: SinkPolicy, cap: Cap, window: Window, now_ms: int) -> KeepBack:
     """Told at the end of the stretch; that it is so is said once."""
     ends_ms = window.since_ms + cap.per_ms
-    stretch = say_duration(cap.per_ms)
+    stretch = say_setting(cap.per_ms)
     together = digest(sink, "cap", ends_ms, now_ms)
     words = Words(
         headline=f"{cap.count} message{'' if cap.count == 1 else 's'} within {stretch}: the next ones come together",

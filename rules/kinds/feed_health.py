@@ -54,7 +54,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     del now_ms
     feed, reason = alert.key.get("feed"), alert.facts.get("reason")
     if alert.ended_ms is not None:
-        lasted = say_duration(alert.ended_ms - alert.held_since_ms)
+        lasted = say_duration(max(1_000, alert.ended_ms - alert.held_since_ms))
         return Sentences(f"{feed} is back after {lasted}", reading=Reading("back"))
     return Sentences(f"{feed} is down" + (f": {reason}" if reason else ""), reading=Reading("down"))
 

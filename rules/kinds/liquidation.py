@@ -126,7 +126,7 @@ class LiquidationRule(RuleSpec):
             return f"when a {whose}position in {what}{self.places()} of {limits(said)} or more is liquidated{self.manners()}"
         return (
             f"when {whose}liquidations in {what}{self.places()} reach {limits(said)} within "
-            f"{units.say_duration(self.window)}, summed by {', '.join(self.by) or 'nothing'}{self.manners()}"
+            f"{units.say_setting(self.window)}, summed by {', '.join(self.by) or 'nothing'}{self.manners()}"
         )
 
 
@@ -150,7 +150,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     where = " ".join(key[name] for name in ("venue", "symbol") if name in key) or "all venues"
     whose = f"{key['side']}s" if "side" in key else "positions"
     limit = "" if alert.threshold is None else units.say_money(alert.threshold)
-    within = f" of {whose} liquidated within {units.say_duration(int(window_ms))}"
+    within = f" of {whose} liquidated within {units.say_setting(int(window_ms))}"
     said, peak = (units.say_money(amount, alert.threshold) for amount in (alert.value, alert.peak))
     reading = Reading("", said, within, limit, alert.value)
     count, size, price = (number(facts, name) or 0.0 for name in ("count", "notional_usd", "price"))

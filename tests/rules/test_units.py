@@ -18,6 +18,7 @@ from rules.units import (
     say_price,
     say_rate,
     say_ratio,
+    say_setting,
     say_share,
     write_duration,
 )
@@ -177,4 +178,25 @@ def test_numbers_are_said_without_needless_digits() -> None:
     ]
     assert ["1h30m", "0.9s", "2d3h", "0s", "1m"] == [
         say_duration(ms) for ms in (5_400_000, 900, 2 * 86_400_000 + 3 * 3_600_000 + 5, 0, 60_999)
+    ]
+
+
+def test_how_long_something_lasted_is_said_in_neighbouring_units() -> None:
+    """Nobody counts weeks and days, or seconds beside hours."""
+    lasted = ("2h9s", "2h25s", "59m59s", "3d5m", "7d", "9d23h", "15w4d", "19w1d", "1m0.9s")
+
+    assert ["2h", "2h", "59m59s", "3d", "7d", "9d23h", "109d", "134d", "1m"] == [
+        say_duration(duration_ms(text)) for text in lasted
+    ]
+
+
+@given(st.integers(0, DURATION_MAX_MS))
+def test_a_duration_that_somebody_chose_is_said_exactly(ms: int) -> None:
+    assert ms == duration_ms(say_setting(ms))
+    assert "w" not in say_setting(ms)
+
+
+def test_a_chosen_duration_is_said_in_days() -> None:
+    assert ["400d", "7d", "1h30s", "250ms", "1d12h", "0s"] == [
+        say_setting(duration_ms(text)) for text in ("400d", "1w", "1h30s", "250ms", "36h", "0s")
     ]
