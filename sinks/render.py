@@ -9,6 +9,7 @@ from sinks.render_many import render_many
 from sinks.wording import Say, headed, say_clock, say_date, say_length, say_peak, say_when, verdict
 
 LATE_AFTER_MS = 60_000
+HELD_SHOWN_MS = 60_000  # what has held for less was only on its way to the chat
 HISTORY_SHOWN = 8  # changes in the line that tells them in order
 
 
@@ -54,7 +55,8 @@ def _lines(notice: Notice, alert: Alert, sentences: Sentences, now_ms: int, *, i
         lines = [times, first, *rest]
     else:
         held_ms = now_ms - alert.held_since_ms
-        held = f"held {say_length(held_ms)}" if held_ms >= 1_000 else ""
+        waited_ms = alert.started_ms - alert.held_since_ms  # because its rule says `for`
+        held = f"held {say_length(held_ms)}" if waited_ms >= 1_000 or held_ms >= HELD_SHOWN_MS else ""
         lines = [", ".join(piece for piece in (held, first) if piece), *rest]
         if notice.change is not Change.FIRED:
             lines.append(f"since {say_when(alert.started_ms, now_ms)}{peak}")

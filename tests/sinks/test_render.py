@@ -74,6 +74,21 @@ def test_the_first_word_is_the_verdict(change: Change, alert: Alert, verdict: st
     assert said(change, alert).headline.startswith(verdict)
 
 
+@pytest.mark.parametrize(
+    ("held_since_ms", "now_ms", "said_first"),
+    [
+        (NOON + 60_000, NOON + 62_000, "next settlement in 1h12m"),
+        (NOON + 60_000, NOON + 120_000, "held 1m, next settlement in 1h12m"),
+        (NOON + 50_000, NOON + 60_000, "held 10s, next settlement in 1h12m"),
+    ],
+)
+def test_our_own_way_to_the_chat_is_not_said_as_holding(held_since_ms: int, now_ms: int, said_first: str) -> None:
+    """Two seconds of gathering say nothing of the market; what a rule waited for does."""
+    message = said(Change.FIRED, replace(ALERT, held_since_ms=held_since_ms), now_ms=now_ms)
+
+    assert said_first == message.lines[0]
+
+
 def test_a_change_says_since_when_and_the_peak() -> None:
     """An escalation is read without scrolling back to the first message."""
     message = said(Change.ESCALATED, replace(ALERT, at_ms=NOON + 120_000))
