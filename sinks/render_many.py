@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from rules.alerts import Alert, Change
 from rules.delivery.letters import Form, Member
 from rules.delivery.matchers import part, thing
@@ -34,7 +36,11 @@ def render_many(notice: Notice, now_ms: int, *, label: str | None = None, say: S
             lines, footer = (own.lines, own.footer) if own is not None else ((), "")
     return Message(
         headline=headed(
-            notice, words, now_ms, label, None if notice.form is Form.WORDS or notice.is_edit else late_after_ms
+            _wanted(notice),
+            words,
+            now_ms,
+            label,
+            None if notice.form is Form.WORDS or notice.is_edit else late_after_ms,
         ),
         lines=lines,
         listed=listed,
@@ -45,6 +51,16 @@ def render_many(notice: Notice, now_ms: int, *, label: str | None = None, say: S
         if notice.is_edit or (notice.form is Form.SUMMARY and _over(notice) == len(notice.members))
         else notice.change,
     )
+
+
+def _wanted(notice: Notice) -> Notice:
+    """With the times from which on it is late: a digest that gathers a backlog is as late as the oldest of it.
+
+    One of quiet hours, or beyond a cap, is not late before the time for which it was meant.
+    """
+    if notice.form is not Form.DIGEST or notice.words is None or not notice.members:
+        return notice
+    return replace(notice, created_ms=min(member.at_ms for member in notice.members), due_ms=0)
 
 
 def _over(notice: Notice) -> int:

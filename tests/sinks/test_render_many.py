@@ -65,6 +65,22 @@ def eth(**more: Any) -> Engine:
     return Engine([hot(**{"symbols": ["ETH"], **more})])
 
 
+def test_a_late_digest_says_so_as_a_single_message_does() -> None:
+    """Of a backlog by its oldest; of quiet hours only beyond the time for which it was meant."""
+    fired = after(eth(), *rates(0.0007, 0.0008))
+    backlog = digest(*fired, now_ms=START + 7 * M, words=Words("Many at once"))
+    fresh = digest(*fired, now_ms=START + 30 * S, words=Words("Many at once"))
+    night, morning = (
+        told(*fired, change=None, now_ms=START + 8 * H + late, form=Form.DIGEST, due_ms=START + 8 * H)
+        for late in (0, 20 * M)
+    )
+
+    assert backlog.headline.startswith("delayed 7 min  WARNING  Many at once: 2 messages")
+    assert fresh.headline.startswith("WARNING  Many at once")
+    assert night.headline.startswith("WARNING  Kept back")
+    assert morning.headline.startswith("delayed 20 min  WARNING  Kept back")
+
+
 def test_a_summary_counts_adds_up_and_names_the_largest() -> None:
     """Count, total, where; three of them; the rest is a number."""
     orders = [

@@ -9,12 +9,14 @@ from pathlib import Path
 from daemon.cli.examples import EXAMPLES
 from daemon.cli.log import line
 from rules.alerts import Severity
+from rules.delivery import Cap, Grouping, SinkPolicy
 from storage.database import Database
 from storage.journal import Batch, Journal
 from storage.log import Logged
 from storage.notices import Words
 from storage.outbox import Outbox
 from tests.daemon.cli.typed import typed
+from tests.daemon.trial.test_explaining import M, T, hot, lived, rate
 from tests.patience import PATIENCE_S
 from tests.programs import begun
 
@@ -180,3 +182,43 @@ async def test_a_lane_that_fails_says_when_it_tries_next(tmp_path: Path) -> None
     assert re.search(r"hook +failed, tries again in (59m\d+s|1h) ", states[0])
     assert re.search(r"hook +failed 2 times in a row, tries again now ", states[1])
     assert re.search(r"hook +failed 2 times in a row  ", states[2])
+
+
+async def test_what_a_digest_tells_says_when(tmp_path: Path) -> None:
+    """First for when it waits, then when it was told; beside it why it was kept back."""
+    policy = SinkPolicy(name="desk", cap=Cap(0, HOUR_MS))
+    database = await lived(tmp_path, hot(), [rate(1e-4, T), rate(6e-4, T + M)], cap=policy.cap)
+    url, box, rows = f"sqlite:///{tmp_path}/tocsin.db", Outbox(database), []
+    try:
+        for at_ms in (T + 2 * M, T + 2 * M + HOUR_MS):
+            notice = await box.claim("desk", at_ms, sink=policy)
+            assert notice is not None
+            rows.append((await answered(tmp_path, "outbox", "--all", "--db", url))[1])
+            await box.sent(notice.key, None, at_ms)
+        rows.append((await answered(tmp_path, "outbox", "--all", "--db", url))[1])
+    finally:
+        await database.close()
+    (waits, leaves, told) = (next(row for row in said.splitlines() if "hot fired" in row) for said in rows)
+
+    assert "suppressed" in told
+    assert waits.endswith("waits for the digest: more than 0 within 1h"), "that time has passed by this machine's clock"
+    assert leaves.endswith("on its way in the digest: more than 0 within 1h")
+    assert told.endswith("told in the digest of 2026-01-05 13:02Z: more than 0 within 1h")
+
+
+async def test_what_a_summary_tells_says_when(tmp_path: Path) -> None:
+    venues = ("binance", "okx")
+    rates = [rate(value, T, venue=venue) for value in (1e-4, 6e-4) for venue in venues]
+    database = await lived(tmp_path, hot(), rates)
+    try:
+        box = Outbox(database)
+        policy = SinkPolicy(name="desk", group=Grouping(at_least=2))
+        summary = await box.claim("desk", T + M, sink=policy)
+        assert summary is not None
+        await box.sent(summary.key, None, T + M)
+        _, said, _ = await answered(tmp_path, "outbox", "--all", "--db", f"sqlite:///{tmp_path}/tocsin.db")
+    finally:
+        await database.close()
+
+    (row,) = [row for row in said.splitlines() if " merged " in row and "hot fired" in row]
+    assert row.endswith("told in the summary of 2026-01-05 12:01Z")
