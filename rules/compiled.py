@@ -109,6 +109,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     symbols: Selection
     by: tuple[str, ...]  # identity fields of the event
     measure: Callable[[Measure | None], Measure]
+    is_negated: bool = False  # higher scores are lower numbers, as people see them: a fall, a discount
+    signed: Callable[[], Program] | None = None  # the number itself, of a score that is its distance from zero
     is_timed: bool = False  # its windows make the score change with time alone
     ladder: Ladder
     is_momentary: bool = False

@@ -11,13 +11,14 @@ from rules.compiled import Expressed, Rule
 from rules.events import MarkPrice
 from rules.expression import compile_value
 from rules.kinds.limited import Directed, Limited
-from rules.kinds.words import listed, number
+from rules.kinds.words import listed, number, side
 from rules.levels import ladder
 from rules.selection import Selection
 from rules.sentences import Reading, Sentences
 from rules.spec import Duration, Symbols
 
 VALUES = {"either": "abs(basis)", "premium": "basis", "discount": "-basis"}
+SIDES = {1: " above its index", -1: " below its index", 0: ""}
 SAID = {"either": "away from", "premium": "above", "discount": "below"}
 
 
@@ -39,6 +40,8 @@ class Basis(Limited, Directed):
             symbols=Selection.of(self.symbols),
             by=("venue", "symbol"),
             measure=partial(Expressed, compile_value(VALUES[self.direction], MarkPrice)),
+            is_negated=self.direction == "discount",
+            signed=partial(compile_value, "basis", MarkPrice) if self.direction == "either" else None,
             ladder=ladder(self.by_severity(), strict=True, clear=self.clear),
             max_age_ms=self.max_age,
         )
@@ -58,8 +61,8 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     limit = "" if alert.threshold is None else units.say_percent(alert.threshold)
     reading = Reading("at its index", limit=limit)
     if basis:
-        side = " above its index" if basis > 0 else " below its index"
-        reading = Reading("", units.say_share(abs(basis), alert.threshold), side, limit, abs(basis))
+        said = units.say_share(abs(basis), alert.threshold)
+        reading = Reading("", said, SIDES[1 if basis > 0 else -1], limit, abs(basis))
     price, index = number(facts, "price"), number(facts, "index_price")
     detail = (
         () if price is None or index is None else (f"mark {units.say_price(price)}, index {units.say_price(index)}",)
@@ -67,7 +70,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     return Sentences(
         f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         detail,
-        units.say_share(alert.peak, alert.threshold),
+        units.say_share(alert.peak, alert.threshold) + SIDES[side(alert, "basis")],
         reading,
     )
 

@@ -10,7 +10,7 @@ from rules.alerts import Alert, Severity
 from rules.compiled import Expressed, Rule
 from rules.expression import compile_value
 from rules.kinds.limited import Directed, Limited
-from rules.kinds.words import listed, number
+from rules.kinds.words import listed, number, side
 from rules.levels import ladder
 from rules.selection import Selection
 from rules.sentences import Reading
@@ -52,17 +52,23 @@ class Changing(Limited, Directed):
         """What is held against the limits, given the formula of the change."""
         return change
 
+    def signed(self, change: str) -> str:
+        """The same with its sign, which tells a fall from a rise."""
+        return change
+
     def compile(self) -> Rule:
         event = self.ON
         assert event is not None, "a kind names its event"
         change = f"change({self.field()}, {units.write_duration(self.window)})"
-        signed = {"either": f"abs({change})", "up": change, "down": f"-{change}"}[self.direction]
+        way = {"either": f"abs({change})", "up": change, "down": f"-{change}"}[self.direction]
         return Rule(
             **self.common(),
             on=event,
             symbols=Selection.of(self.names()),
             by=("venue", "coin" if "coin" in event.__struct_fields__ else "symbol"),
-            measure=partial(Expressed, compile_value(self.value(signed), event)),
+            measure=partial(Expressed, compile_value(self.value(way), event)),
+            is_negated=self.direction == "down",
+            signed=partial(compile_value, self.signed(change), event) if self.direction == "either" else None,
             ladder=ladder(self.by_severity(), strict=True, clear=self.clear),
             max_age_ms=self.max_age,
             facts={"window_ms": self.window},
@@ -85,3 +91,8 @@ def moved(alert: Alert, what: str) -> Reading:
         return Reading(f"{what} unchanged", "", within, limit)
     said = units.say_share(abs(change), alert.threshold)
     return Reading(f"{what} {'up' if change > 0 else 'down'} ", said, within, limit, abs(change))
+
+
+def peaked(alert: Alert) -> str:
+    """`8.97% down`: how far it went, and which way."""
+    return units.say_share(alert.peak, alert.threshold) + {1: " up", -1: " down", 0: ""}[side(alert, "change")]

@@ -11,13 +11,14 @@ from rules.compiled import Expressed, Rule
 from rules.events import FundingRate
 from rules.expression import compile_value
 from rules.kinds.limited import Directed, Limited
-from rules.kinds.words import listed, number, until
+from rules.kinds.words import listed, number, side, until
 from rules.levels import ladder
 from rules.selection import Selection
 from rules.sentences import Reading, Sentences
 from rules.spec import Duration, Symbols
 
 VALUES = {"either": "abs(rate_8h)", "longs_pay": "rate_8h", "shorts_pay": "-rate_8h"}
+PAID_BY = {1: " paid by longs", -1: " paid by shorts", 0: ""}
 WHO_PAYS = {"either": "", "longs_pay": " (longs pay)", "shorts_pay": " (shorts pay)"}
 
 
@@ -34,15 +35,17 @@ class Funding(Limited, Directed):
     max_age: Annotated[Duration | None, Field(gt=0)] = 600_000
 
     def compile(self) -> Rule:
-        program = compile_value(
-            VALUES[self.direction], FundingRate, where="is_settled" if self.rate == "settled" else "not is_settled"
+        compiled = partial(
+            compile_value, event=FundingRate, where="is_settled" if self.rate == "settled" else "not is_settled"
         )
         return Rule(
             **self.common(),
             on=FundingRate,
             symbols=Selection.of(self.symbols),
             by=("venue", "symbol"),
-            measure=partial(Expressed, program),
+            measure=partial(Expressed, compiled(VALUES[self.direction])),
+            is_negated=self.direction == "shorts_pay",
+            signed=partial(compiled, "rate_8h") if self.direction == "either" else None,
             ladder=ladder(self.by_severity(), strict=True, clear=self.clear),
             max_age_ms=self.max_age if self.rate == "predicted" else None,
         )
@@ -71,7 +74,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
         details.append("settled")
     elif settles:
         details.append(f"next settlement {settles}")
-    return Sentences(headline, tuple(details), f"{peak} per 8 h", reading)
+    return Sentences(headline, tuple(details), f"{peak} per 8 h{PAID_BY[side(alert, 'rate_8h')]}", reading)
 
 
 def _payer(rate: float) -> str:

@@ -7,7 +7,7 @@ from pydantic import Field
 from rules import units
 from rules.alerts import Alert
 from rules.events import InsuranceFund
-from rules.kinds.changing import Changing, Direction, moved
+from rules.kinds.changing import Changing, Direction, moved, peaked
 from rules.kinds.words import number
 from rules.selection import EVERYTHING
 from rules.sentences import Sentences
@@ -41,7 +41,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     return Sentences(
         f"{alert.key.get('venue')} {coin}: {reading}",
         () if amount is None else (f"now {units.say_number(amount)} {coin}",),
-        units.say_share(alert.peak, alert.threshold),
+        peaked(alert),
         reading,
     )
 

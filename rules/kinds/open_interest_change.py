@@ -7,7 +7,7 @@ from pydantic import Field
 from rules import units
 from rules.alerts import Alert
 from rules.events import OpenInterest
-from rules.kinds.changing import Changing, moved
+from rules.kinds.changing import Changing, moved, peaked
 from rules.kinds.words import number
 from rules.selection import EVERYTHING
 from rules.sentences import Sentences
@@ -40,7 +40,13 @@ class OpenInterestChange(Changing):
     def value(self, change: str) -> str:
         # a market below the floor scores nothing, so that an alert also ends there; above it the floor is in dollars,
         # and never the smaller of the two
-        return change if self.at_least is None else f"min({change}, max(0, oi_usd - {self.at_least!r}))"
+        return change if self.at_least is None else f"min({change}, {self._above_floor()})"
+
+    def signed(self, change: str) -> str:
+        return change if self.at_least is None else f"max({self.value(change)}, -{self._above_floor()})"
+
+    def _above_floor(self) -> str:
+        return f"max(0, oi_usd - {self.at_least!r})"
 
 
 def say(alert: Alert, now_ms: int) -> Sentences:
@@ -54,7 +60,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     return Sentences(
         f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         tuple(now),
-        units.say_share(alert.peak, alert.threshold),
+        peaked(alert),
         reading,
     )
 

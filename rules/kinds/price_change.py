@@ -7,7 +7,7 @@ from pydantic import Field
 from rules import units
 from rules.alerts import Alert
 from rules.events import MarkPrice
-from rules.kinds.changing import Changing, moved
+from rules.kinds.changing import Changing, moved, peaked
 from rules.kinds.words import number
 from rules.sentences import Sentences
 from rules.spec import Duration, Symbols
@@ -38,7 +38,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
     return Sentences(
         f"{alert.key.get('venue')} {alert.key.get('symbol')}: {reading}",
         () if price is None else (f"now {units.say_price(price)}",),
-        units.say_share(alert.peak, alert.threshold),
+        peaked(alert),
         reading,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from rules.alerts import Severity
+from rules.alerts import Alert, Severity
 from rules.selection import EVERYTHING
 from rules.units import say_duration
 
@@ -26,6 +26,12 @@ def number(facts: Mapping[str, object], name: str) -> float | None:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     except OverflowError:  # a venue may send an integer of a thousand digits
         return None
+
+
+def side(alert: Alert, name: str) -> int:
+    """On which side of zero a fact stood when the episode was at its peak: 1, -1, or 0 if that is not known."""
+    value = None if alert.worst is None else number(alert.worst.facts, name)
+    return (value > 0) - (value < 0) if value is not None else 0
 
 
 def until(at_ms: float | None, now_ms: int) -> str | None:

@@ -100,12 +100,12 @@ async def test_funding_fires_escalates_and_clears(tmp_path: Path) -> None:
     escalated = (
         "ESCALATED to CRITICAL  binance BTC-USDT-PERP: longs pay shorts 0.12% per 8 h (limit 0.1%)\n"
         "held 1m30s, next settlement in 1h10m\n"
-        "since 14:13:20Z, peak 0.12% per 8 h\n"
+        "since 14:13:20Z, peak 0.12% per 8 h paid by longs\n"
         "rule hot-funding · 2026-09-21 14:14:50Z"
     )
     cleared = (
         "CLEARED  binance BTC-USDT-PERP: longs pay shorts 0.01% per 8 h (limit 0.1%)\n"
-        "lasted 4m30s, since 14:13:20Z, peak 0.12% per 8 h\n"
+        "lasted 4m30s, since 14:13:20Z, peak 0.12% per 8 h paid by longs\n"
         "next settlement in 1h7m\n"
         "rule hot-funding · 2026-09-21 14:17:50Z"
     )

@@ -199,8 +199,8 @@ def test_a_summary_of_ends_says_where_they_ended_and_how_far_they_went() -> None
 
     assert message.headline.startswith("CLEARED  2 funding alerts: ETH, longs pay shorts 0.01% to 0.02% per 8 h")
     assert (
-        "binance ETH-USDT-PERP: longs pay shorts 0.01% per 8 h (limit 0.05%), peak 0.08% per 8 h",
-        "bybit ETH-USDT-PERP: longs pay shorts 0.02% per 8 h (limit 0.05%), peak 0.07% per 8 h",
+        "binance ETH-USDT-PERP: longs pay shorts 0.01% per 8 h (limit 0.05%), peak 0.08% per 8 h paid by longs",
+        "bybit ETH-USDT-PERP: longs pay shorts 0.02% per 8 h (limit 0.05%), peak 0.07% per 8 h paid by longs",
     ) == message.lines
 
 
@@ -232,7 +232,7 @@ def test_what_a_digest_only_ends_reads_as_an_end() -> None:
 
     assert (
         "CLEARED 22:14:20Z  binance ETH-USDT-PERP: longs pay shorts 0.01% per 8 h (limit 0.05%)"
-        ", fired 22:13:20Z, peak 0.08% per 8 h",
+        ", fired 22:13:20Z, peak 0.08% per 8 h paid by longs",
     ) == render(notice, START + M).lines
 
 

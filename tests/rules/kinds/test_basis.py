@@ -52,6 +52,15 @@ def test_it_is_said_with_both_prices() -> None:
     assert ("mark 99, index 100",) == say(one, NOON).details
 
 
+@pytest.mark.parametrize("direction", ["either", "discount"])
+def test_a_peak_says_on_which_side_it_was(direction: str) -> None:
+    engine = Engine([rule(**RIGHT, direction=direction)])
+    one = alert(engine, mark(99.2, index_price=100.0), mark(100.3, NOON + 1, index_price=100.0))
+
+    assert "binance BTC-USDT-PERP: 0.3% above its index (limit 0.5%)" == say(one, NOON + 1).headline
+    assert "0.8% below its index" == say(one, NOON + 1).peak
+
+
 def test_it_is_described_in_a_sentence() -> None:
     fields = {"id": "a", **RIGHT, "direction": "discount", "clear": "0.2%", "for": "1m"}
 

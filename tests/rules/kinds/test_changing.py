@@ -119,7 +119,16 @@ def test_a_move_is_said_in_the_digits_that_a_trader_reads() -> None:
     assert ["price down 8.97% within 5m (limit 3%)", "price down 3.0004% within 5m (limit 3%)"] == [
         str(one.reading) for one in told[:2]
     ]
-    assert ["8.97%", "3.0004%", "32.3%"] == [one.peak for one in told]
+    assert ["8.97% down", "3.0004% down", "32.3% down"] == [one.peak for one in told]
+
+
+@pytest.mark.parametrize("direction", ["either", "down"])
+def test_a_peak_says_which_way_it_went(direction: str) -> None:
+    prices = (100, 100, 100, 100, 100, 95.5, 100.5)
+    one = alert(price_change(direction=direction), *[mark(price, NOON + i * M) for i, price in enumerate(prices)])
+
+    assert "binance BTC-USDT-PERP: price up 0.5% within 5m (limit 3%)" == say(one, NOON).headline
+    assert "4.5% down" == say(one, NOON).peak
 
 
 def test_it_is_described_in_a_sentence() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rules.engine import Engine
 from rules.kinds import describe, say
@@ -125,7 +126,22 @@ def test_an_end_is_said_with_the_peak() -> None:
     sentences = say(cleared, NOON + 2)
 
     assert "binance BTC-USDT-PERP: nobody pays, funding 0% per 8 h (limit 0.05%)" == sentences.headline
-    assert "0.0975% per 8 h" == sentences.peak
+    assert "0.0975% per 8 h paid by longs" == sentences.peak
+
+
+def test_a_peak_says_who_paid_when_it_was_not_who_pays_at_the_end() -> None:
+    cleared = alert(Engine([hot()]), funding(-0.0012), funding(0.000114, NOON + 1))
+    sentences = say(cleared, NOON + 1)
+
+    assert "binance BTC-USDT-PERP: longs pay shorts 0.0114% per 8 h (limit 0.05%)" == sentences.headline
+    assert "0.12% per 8 h paid by shorts" == sentences.peak
+
+
+def test_a_peak_of_which_only_the_size_was_kept_says_no_more() -> None:
+    """As older versions wrote it."""
+    cleared = alert(Engine([hot()]), funding(-0.0012), funding(0.000114, NOON + 1))
+
+    assert "0.12% per 8 h" == say(replace(cleared, worst=None), NOON + 1).peak
 
 
 def test_a_settled_rate_is_said_to_be_settled() -> None:
