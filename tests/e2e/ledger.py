@@ -14,7 +14,8 @@ from tests.patience import PATIENCE_S
 
 SETTLED = {"sent", "uncertain"}
 _DECIDED = text(
-    "SELECT t.severity AS severity, a.facts AS facts, o.lane AS lane, o.key AS key, o.status AS status"
+    "SELECT t.severity AS severity, a.facts AS facts, o.lane AS lane, o.key AS key, o.status AS status,"
+    " coalesce(o.muted, o.last_error) AS why"
     " FROM transitions t JOIN alerts a ON a.episode_id = t.episode_id"
     " LEFT JOIN outbox o ON o.episode_id = t.episode_id AND o.change = t.change AND o.sequence = t.sequence"
     " WHERE t.change IN ('fired', 'escalated', 'eased', 'cleared')"
@@ -32,6 +33,7 @@ class Line(msgspec.Struct, frozen=True):
     lane: str
     key: str
     status: str
+    why: str | None = None
 
 
 @asynccontextmanager
@@ -51,7 +53,7 @@ async def lines(database: Database) -> list[Line]:
     assert all(row.key is not None for row in rows), "decided, and no message about it"
     facts = [msgspec.json.decode(row.facts) for row in rows]
     return [
-        Line(f"{fact['quantity']:g}", row.severity, row.lane, row.key, row.status)
+        Line(f"{fact['quantity']:g}", row.severity, row.lane, row.key, row.status, row.why)
         for row, fact in zip(rows, facts, strict=True)
     ]
 

@@ -60,13 +60,13 @@ class Running:
 
     async def stops(self) -> int:
         """Asked politely, it ends within seconds; its exit code."""
-        os.kill(self.pid, signal.SIGTERM)
+        self.process.send_signal(signal.SIGTERM)
         return await self.ends()
 
     async def dies(self) -> None:
         """Killed, with no time for a last word."""
         if self.process.returncode is None:
-            os.kill(self.pid, signal.SIGKILL)
+            self.process.kill()
         await self.ends()
 
     @property

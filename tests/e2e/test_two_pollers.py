@@ -72,6 +72,7 @@ async def test_two_houses_with_one_bot_are_told_to_make_another(
                 await phone.wait_for(lambda chat: len(chat.shown) == 3)
 
     said = [record for record in caplog.records if record.levelno >= logging.WARNING and "bot" in record.msg]
-    assert [SHARED] == [getattr(record, "reason", "") for record in said]
+    assert {SHARED} == {getattr(record, "reason", "") for record in said}
+    assert len(said) <= 2  # the other learns of it too if this takes long; each says it once
     assert all(text.startswith("CLEARED") for text in phone.texts[:2])
     assert phone.token.partition(":")[2] not in caplog.text
