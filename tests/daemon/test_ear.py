@@ -6,16 +6,14 @@ from storage.database import Database
 from storage.silences import Silences
 from tests.chats import Telegram
 from tests.daemon.lanes import became, until
-from tests.daemon.town import Home, Venue
-
-AT_ONCE = {"wait": "0s"}
+from tests.daemon.town import Home, Venue, at_phone
 
 
 async def test_a_silence_of_another_process_is_heard_and_its_end_told_once(
     tmp_path: Path, venue: Venue, phone: Telegram
 ) -> None:
     """As from the command line: written beside the daemon, through a connection of its own."""
-    home = Home(tmp_path, venue, sinks={"phone": {"url": phone.address(), "api_url": phone.url, "group": AT_ONCE}})
+    home = Home(tmp_path, venue, sinks={"phone": at_phone(phone)})
     async with home.living() as house:
         await until(lambda: house.recorder.events_seen > 0)
         beside = await Database.open(str(home.database), exclusive=False, create=False)

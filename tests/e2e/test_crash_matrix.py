@@ -57,7 +57,7 @@ class Scene:
 @asynccontextmanager
 async def scene(folder: Path, url: str) -> AsyncIterator[Scene]:
     async with Box(quiet()) as box, Telegram() as chat:
-        sinks = {"phone": {"url": chat.address("4711"), "api_url": chat.url}}
+        sinks = {"phone": {"url": chat.address("4711"), "api_url": chat.url, "picture": False}}
         files = written(folder, rules=[RULE], sources=addresses(box, "binance"), sinks=sinks, storage={"url": url})
         yield Scene(box, chat, files, url)
 

@@ -33,7 +33,7 @@ class AtTelegram:
         self.chat = Telegram()
 
     def sink(self) -> dict[str, Any]:
-        return {"url": self.chat.address(), "api_url": self.chat.url, "answer": {"users": [1]}}
+        return {"url": self.chat.address(), "api_url": self.chat.url, "answer": {"users": [1]}, "picture": False}
 
     async def press(self, words: str) -> None:
         self.chat.presses(words)
@@ -51,7 +51,7 @@ class AtSlack:
 
     def sink(self) -> dict[str, Any]:
         answer = {"users": ["U0ANNA001"], "app_token": self.chat.socket_mode.app_token}
-        return {"url": self.chat.bot_address, "api_url": self.chat.api_url, "answer": answer}
+        return {"url": self.chat.bot_address, "api_url": self.chat.api_url, "answer": answer, "picture": False}
 
     async def press(self, words: str) -> None:
         await self.chat.socket_mode.presses(words, self.chat.shown[0])

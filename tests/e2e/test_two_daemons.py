@@ -19,7 +19,7 @@ TOPIC = "!forceOrder@arr"
 async def test_one_works_and_answers_until_it_is_killed(tmp_path: Path, database_url: str) -> None:
     """The other never asks the bot; after SIGKILL it starts at once, and sends what was decided."""
     async with Box(quiet()) as box, Telegram() as phone:
-        sinks = {"phone": {"url": phone.address(), "api_url": phone.url, "answer": {"users": [1]}}}
+        sinks = {"phone": {"url": phone.address(), "api_url": phone.url, "answer": {"users": [1]}, "picture": False}}
         files = written(
             tmp_path, rules=[RULE], sources=addresses(box, "binance"), sinks=sinks, storage={"url": database_url}
         )

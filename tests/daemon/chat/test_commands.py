@@ -19,7 +19,7 @@ from storage.journal import Batch, Journal
 from storage.log import query_events
 from tests.chats import Slow, Telegram, parse_html
 from tests.daemon.lanes import until
-from tests.daemon.town import Home, Venue, cheap
+from tests.daemon.town import Home, Venue, at_phone, cheap
 from tests.patience import PATIENCE_S
 
 ANNA = 1
@@ -27,8 +27,7 @@ HOUR_MS = 3_600_000
 
 
 def home_of(folder: Path, venue: Venue, phone: Telegram, **sections: Any) -> Home:
-    sink = {"url": phone.address(), "api_url": phone.url, "group": {"wait": "0s"}, "answer": {"users": [ANNA]}}
-    return Home(folder, venue, sinks={"phone": sink}, **sections)
+    return Home(folder, venue, sinks={"phone": at_phone(phone, answer={"users": [ANNA]})}, **sections)
 
 
 async def asked(phone: Telegram, text: str) -> str:
