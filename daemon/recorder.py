@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 EVENTS_MAX = 500  # a batch closes at so many events,
 WINDOW_S = 0.02  # or after so long, or at once when something was decided
 HOLD_FIRST_S, HOLD_MAX_S = 0.5, 15.0
+SET_BACK_MS = 1_000  # the clock, in one step; less is a correction that nobody notices
+LEAP_MS = 60_000  # forwards: it is right again
+CATCH_UP = 10  # so much slower by a part the engine's time goes until such a clock is level with it
 ALIVE_EVERY_MS = 5_000  # so exactly does a restart know since when nobody was watching
 
 
@@ -51,6 +54,8 @@ class Recorder:
         self._ring = ring
         self._sleep = sleep
         self._now_ms = 0
+        self._clock_ms = 0  # as it was read last
+        self._ahead_ms = 0.0  # of the clock, because that was set back
         self._written_ms = 0
         self._turn = asyncio.Lock()  # between two events: reloads and restores wait for it
 
@@ -69,7 +74,7 @@ class Recorder:
     async def decide(self, change: Callable[[Engine, int], list[Transition]]) -> None:
         """Change the engine between two events (restore, reload), and write what follows."""
         async with self._turn:
-            now_ms = self._time(self._clock())
+            now_ms = self._look()
             batch = _batch()
             if self._next_policy is not None:
                 batch.notices.extend(self._post.use(self._next_policy, now_ms))
@@ -81,7 +86,7 @@ class Recorder:
         """What people have said, all that still counts; write what follows."""
         async with self._turn:
             batch = _batch()
-            batch.notices.extend(self._post.hear(silences, acknowledgements, self._time(self._clock())))
+            batch.notices.extend(self._post.hear(silences, acknowledgements, self._look()))
             await self._write(batch)
 
     def why_muted(self, lane: str, alert: Alert, now_ms: int) -> Mute | None:
@@ -101,6 +106,7 @@ class Recorder:
 
     async def _round(self, first: Sequence[Event], mailbox: Mailbox) -> None:
         batch = _batch()
+        self._look()
         loop = asyncio.get_running_loop()
         closes_at = loop.time() + WINDOW_S
         events, count = first, 0
@@ -112,7 +118,7 @@ class Recorder:
                 break
             wait_s = 0.0 if batch.transitions else closes_at - loop.time()
             events = await mailbox.take(wait_s) if wait_s > 0 else mailbox.take_now()
-        now_ms = self._time(self._clock())
+        now_ms = self._look()
         self._take(self.engine.tick(now_ms), batch, now_ms)
         batch.notices.extend(self._post.tick(now_ms))
         await self._write(batch)
@@ -128,8 +134,25 @@ class Recorder:
 
     def _time(self, at_ms: int) -> int:
         """The engine's time never goes back, whatever the clocks do."""
+        if self._ahead_ms:
+            at_ms = min(at_ms, self._clock_ms) + int(self._ahead_ms)  # what came before the step knows nothing of it
         self._now_ms = max(self._now_ms, at_ms)
         return self._now_ms
+
+    def _look(self) -> int:
+        """The engine's time by the clock. Where that was set back it goes on, a little slower until they are level.
+
+        If it stood still, nothing would grow old: a sum over a minute would be one over an hour, and no wait would end.
+        """
+        clock_ms = self._clock()
+        passed_ms, self._clock_ms = clock_ms - self._clock_ms, clock_ms
+        if passed_ms < -SET_BACK_MS:
+            self._ahead_ms -= passed_ms
+            log.warning("clock was set back; decisions go on by the old one", extra={"by_s": -passed_ms // 1000})
+        elif self._ahead_ms:
+            self._ahead_ms = max(0.0, self._ahead_ms - passed_ms / (1 if passed_ms > LEAP_MS else CATCH_UP))
+        self._post.ahead_ms = int(self._ahead_ms)
+        return self._time(clock_ms)
 
     def _take(self, transitions: Sequence[Transition], batch: Batch, now_ms: int) -> None:
         if not transitions:
