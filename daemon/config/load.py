@@ -85,23 +85,30 @@ def check_rules(source: bytes, running: Config) -> tuple[tuple[Any, ...], tuple[
     """
     written, root, mistakes = read(source, SENT)
     if not isinstance(written, dict):
-        mistakes.append(Mistake(SENT, 1, 1, "", "these are no rules", "begin with rules:"))
-        raise ConfigError(mistakes)
-    for name, where in (root.children or {}).items():
-        if name in _SECTIONS and name != "rules":
-            what, right = "is not checked here", "send the rules alone"
-            mistakes.append(Mistake(SENT, where.key_line, where.key_column, str(name), what, right))
+        raise ConfigError(mistakes or [Mistake(SENT, 1, 1, "", "these are no rules", "begin with rules:")])
+    unread = [
+        Mistake(SENT, where.key_line, where.key_column, str(name), "is not checked here", "only rules are")
+        for name, where in (root.children or {}).items()
+        if name in _SECTIONS and name != "rules"
+    ]
     mistakes += _unknown_sections(written, root)
     rules, wrong = _rules(written, root)
     mistakes += wrong
-    mistakes += misplaced({"rules": written.get("rules", []), "sinks": dict.fromkeys(running.sinks)}, root)
+    mistakes += misplaced({"rules": written.get("rules", []), "sinks": _sinks_known(written, running)}, root)
     if mistakes:
         raise ConfigError(mistakes)
     doubts = (
+        *unread,
         *unheard(running.routes, running.sinks, [spec.compile() for spec in rules], root),
         *_doubts(rules, written, running.sources, root),
     )
     return tuple(rules), tuple(sorted(doubts))
+
+
+def _sinks_known(written: Mapping[str, Any], running: Config) -> dict[str, None]:
+    """Those that run, and those that the text itself brings."""
+    own = written.get("sinks")
+    return dict.fromkeys([*running.sinks, *(own if isinstance(own, dict) else ())])
 
 
 def _doubts(

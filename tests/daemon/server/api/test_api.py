@@ -265,7 +265,23 @@ async def test_no_secret_and_no_file_is_read_for_a_stranger(house: House, tmp_pa
     text = f"sinks:\n  x: {{url: 'file:{tmp_path}/secret'}}\nrules: []\n"
     _, answer = await ask(house, "/api/rules/check", "POST", data=text.encode())
 
-    assert ["is not checked here"] == [one["what"] for one in answer["mistakes"]]
+    assert (True, ["is not checked here"]) == (answer["is_right"], [one["what"] for one in answer["warnings"]])
+
+
+async def test_rules_beside_their_tests_are_checked(house: House) -> None:
+    """A recipe of the cookbook as it stands: what is not looked at is said, and hides nothing."""
+    text = "rules:\n  - {id: a, type: fear_greed, below: 200}\ntests:\n  - {name: x}\n"
+    _, wrong = await ask(house, "/api/rules/check", "POST", data=text.encode())
+    _, right = await ask(house, "/api/rules/check", "POST", data=text.replace("200", "20").encode())
+
+    assert ["rules.0.below"] == [one["path"] for one in wrong["mistakes"]]
+    assert (True, [(3, "tests")]) == (right["is_right"], [(one["line"], one["path"]) for one in right["warnings"]])
+
+
+async def test_what_is_no_yaml_is_that_and_nothing_else(house: House) -> None:
+    _, answer = await ask(house, "/api/rules/check", "POST", data=b"rules:\n\t- {id: a}\n")
+
+    assert [2] == [one["line"] for one in answer["mistakes"]]
 
 
 @pytest.mark.parametrize(
