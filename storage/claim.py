@@ -78,23 +78,25 @@ async def claim(
     row = await _lane(connection, lane)
     if row is None or row.disabled_reason is not None or (row.not_before_ms or 0) > now_ms:
         return None
-    if (await connection.execute(say.in_flight, {"the_lane": lane})).first() is not None:
+    waiting = Waiting(connection, lane)
+    if not await waiting.is_free():
         return None
     window = Window(row.window_since_ms or 0, row.window_count or 0)
-    desk = _Desk(connection, sink, window, now_ms, why_muted, room)
-    waiting = Waiting(connection, lane)
+    desk = _Desk(connection, waiting, sink, window, now_ms, why_muted, room)
     for _ in range(VERDICTS_MAX):
         head = await waiting.head(now_ms)
         if head is None:
             return None
         if head.expires_ms <= now_ms:
             await connection.execute(say.expire_lane, {"the_lane": lane, "now_ms": now_ms})
+            waiting.changed()
             continue
         if (head.not_before_ms or 0) > now_ms:
             return None
         delivery = await (desk.own_words(head) if head.episode_id is None else desk.alert(head))
         if delivery is not None:
             return delivery
+        waiting.changed()
     return None
 
 
@@ -113,6 +115,7 @@ class _Desk:
     def __init__(
         self,
         connection: AsyncConnection,
+        waiting: Waiting,
         sink: SinkPolicy,
         window: Window,
         now_ms: int,
@@ -128,7 +131,7 @@ class _Desk:
         self._together: Severity | None = None  # up to which severity alerts leave as one message
         self._opened: dict[str, Letter] = {}
         self._lane = sink.name
-        self._waiting = Waiting(connection, sink.name)
+        self._waiting = waiting
 
     async def own_words(self, head: Row[Any]) -> Delivery | None:
         """Our own words, or a digest of what was kept back."""
@@ -216,7 +219,7 @@ class _Desk:
         speaks_again = edits is None and told.how is not Told.NOTHING
         repeats, expires_ms = max(row.repeats for row in waiting), max(row.expires_ms for row in waiting)
         await self._start(head, unit.severity, expires_ms, repeats, edits, Form.ALERT)
-        await self._merge(head, [unit])
+        await self._merge(head, unit.letters)
         if edits is None:
             await self._count(head)
         history = await self._connection.execute(say.history_of_episode, {"the_episode": head.episode_id})
@@ -246,7 +249,10 @@ class _Desk:
         expires_ms = max(letter.expires_ms for letter in letters)
         members = loudest_first([one.member() for one in units])
         await self._start(head, severity, expires_ms, head.repeats, None, Form.SUMMARY, members)
-        await self._merge(head, units)
+        if is_summary(head):
+            await self._merge_again(head, units)
+        else:
+            await self._merge(head, letters)
         await self._count(head)
         return Delivery(
             key=head.key,
@@ -272,7 +278,7 @@ class _Desk:
             carried = (await self._connection.execute(say.carried_by, {"the_key": head.key})).all()
             others = await self._waiting.units([row for row in carried if row.episode_id != head.episode_id])
             return [unit, *others]
-        if head.group_key is None or head.repeats:
+        if head.group_key is None or head.repeats or self._waiting.is_fewer(self._sink.group.at_least):
             return [unit]
         values = {"the_lane": self._lane, "the_group": head.group_key, "the_limit": GROUP_MAX}
         names = [row.episode_id for row in await self._connection.execute(say.episodes_in_group, values)]
@@ -312,7 +318,14 @@ class _Desk:
         }
         await self._connection.execute(say.start_sending, values)
 
-    async def _merge(self, head: Row[Any], units: Iterable[Unit]) -> None:
+    async def _merge(self, head: Row[Any], letters: Iterable[Letter]) -> None:
+        """These are told by the head; what has come since is not in it, and waits."""
+        if keys := [letter.key for letter in letters if letter.key != head.key]:
+            values = {"the_keys": keys, "the_key": head.key, "now_ms": self._now_ms}
+            await self._connection.execute(say.merge, values)
+
+    async def _merge_again(self, head: Row[Any], units: Iterable[Unit]) -> None:
+        """A summary goes once more: it tells what its alerts have come to, too."""
         names = [unit.alert.episode_id for unit in units]
         values = {"the_lane": self._lane, "the_episodes": names, "the_key": head.key, "now_ms": self._now_ms}
         await self._connection.execute(say.merge_the_rest, values)

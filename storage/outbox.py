@@ -105,11 +105,12 @@ class Outbox:
             row = (await connection.execute(say.one_lane, {"the_lane": lane})).first()
             if row is not None and row.disabled_reason is not None:
                 return None
-            if (await connection.execute(say.in_flight, {"the_lane": lane})).first() is not None:
+            waiting = Waiting(connection, lane)
+            if not await waiting.is_free():
                 return None
-            head = await Waiting(connection, lane).head(now_ms)
+            head = await waiting.head(now_ms)
             if head is None:
-                due_ms: int | None = (await connection.execute(say.next_due, {"the_lane": lane})).scalar()
+                due_ms = await waiting.next_due_ms()
                 return None if due_ms is None else max(now_ms, due_ms, (row.not_before_ms or 0) if row else 0)
         lane_ms: int = (row.not_before_ms or 0) if row is not None else 0
         head_ms: int = min(head.not_before_ms or 0, head.expires_ms)

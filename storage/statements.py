@@ -53,7 +53,6 @@ def _because(reason: str) -> ColumnElement[str]:
 lane_to_claim = select(lanes).where(lanes.c.lane == bindparam("the_lane")).with_for_update(skip_locked=True)
 one_lane = select(lanes).where(lanes.c.lane == bindparam("the_lane"))
 add_lane = insert_once(lanes, "lane")
-in_flight = select(outbox.c.key).where(_lane, _is_sending).limit(1)
 _is_due = func.coalesce(outbox.c.due_ms, 0) <= _now
 _is_loud = and_(  # as rules.delivery.gather says it
     or_(outbox.c.change.is_(None), outbox.c.change.not_in([change.value for change in GOOD_NEWS])),
@@ -96,15 +95,18 @@ start_sending = (  # one message tells all of the group: it is as loud as the lo
     )
 )
 _is_no_summary = func.coalesce(outbox.c.form, "") != Form.SUMMARY.value
+_merged = {
+    "status": MERGED,
+    "merged_into": bindparam("the_key"),
+    "finished_ms": _now,
+    "last_error": literal("told by the message ").concat(func.substr(bindparam("the_key"), 1, 8)),
+}
+_some_keys = outbox.c.key.in_(bindparam("the_keys", expanding=True))
+merge = update(outbox).where(_some_keys, _is_waiting).values(_merged)
 merge_the_rest = (  # but for a summary that may have arrived: it goes once more, as it was
     update(outbox)
     .where(_lane, _is_waiting, _some_episodes, outbox.c.key != bindparam("the_key"), _is_no_summary)
-    .values(
-        status=MERGED,
-        merged_into=bindparam("the_key"),
-        finished_ms=_now,
-        last_error=literal("told by the message ").concat(func.substr(bindparam("the_key"), 1, 8)),
-    )
+    .values(_merged)
 )
 dissolve = (  # a summary does not leave after all: those that it was to tell wait by themselves
     update(outbox)
@@ -121,7 +123,6 @@ no_longer_a_summary = (
 expire_one = (
     update(outbox).where(_key, _is_waiting).values(status=EXPIRED, finished_ms=_now, last_error=bindparam("the_reason"))
 )
-_some_keys = outbox.c.key.in_(bindparam("the_keys", expanding=True))
 suppress = (  # muted after all, or kept back for a digest
     update(outbox)
     .where(_some_keys, _is_waiting)

@@ -3,19 +3,26 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, or_, select
+from sqlalchemy import Row, bindparam, exists, func, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules.alerts import Alert, Severity
-from rules.delivery.gather import GOOD_NEWS, Crowd, Told, Unit, jammed
+from rules.alerts import Alert, Change, Severity
+from rules.delivery.gather import GOOD_NEWS, LATE_ROOM, Crowd, Told, Unit, is_loud, jammed
 from rules.delivery.letters import Form
 from rules.delivery.policy import SinkPolicy
 from storage import statements as say
-from storage.notices import SENT, WAITING, to_letter
+from storage.notices import SENDING, SENT, WAITING, to_letter
 from storage.rows import to_alert
 from storage.schema import outbox
 from storage.told import ToldBy, told_by
 
+FEW = LATE_ROOM  # so many and fewer are no jam for any chat
+
+_in_lane = select(outbox).where(outbox.c.lane == bindparam("the_lane"))
+front_of_lane = union_all(  # what is on its way, and a few that wait: nearly always that is all
+    select(_in_lane.where(outbox.c.status == SENDING).limit(1).subquery("flying")),
+    select(_in_lane.where(outbox.c.status == WAITING).order_by(outbox.c.id).limit(FEW + 1).subquery("waiting")),
+)
 _told = outbox.alias("told")
 _is_told_alone = exists().where(
     _told.c.lane == outbox.c.lane,
@@ -65,9 +72,24 @@ class Waiting:
         self._connection = connection
         self._lane = lane
         self._has_loud = True  # until nothing critical is found: looking for it reads all that waits
+        self._all: list[Row[Any]] | None = None  # that waits, oldest first, if it is little
+
+    async def is_free(self) -> bool:
+        """Whether nothing is on its way. To be asked first: where little waits, this has read it all."""
+        rows = (await self._connection.execute(front_of_lane, {"the_lane": self._lane})).all()
+        waiting = sorted((row for row in rows if row.status == WAITING), key=lambda row: row.id)
+        self._all = waiting if len(waiting) <= FEW else None
+        return len(waiting) == len(rows)
+
+    def is_fewer(self, count: int) -> bool:
+        """Whether less than so many wait, due or not; True only where it is known without asking."""
+        return self._all is not None and len(self._all) < count
 
     async def head(self, now_ms: int) -> Row[Any] | None:
         """What is due first: critical news, else the oldest."""
+        if self._all is not None:
+            due = [row for row in self._all if (row.due_ms or 0) <= now_ms]
+            return next(filter(_is_loud, due), due[0] if due else None)
         values = {"the_lane": self._lane, "now_ms": now_ms}
         if self._has_loud:
             if (loud := (await self._connection.execute(say.loud_head_of_lane, values)).first()) is not None:
@@ -75,8 +97,21 @@ class Waiting:
             self._has_loud = False
         return (await self._connection.execute(say.head_of_lane, values)).first()
 
+    async def next_due_ms(self) -> int | None:
+        """When the first of all that waits is due; None: nothing waits."""
+        if self._all is not None:
+            return min((row.due_ms or 0 for row in self._all), default=None)
+        due_ms: int | None = (await self._connection.execute(say.next_due, {"the_lane": self._lane})).scalar()
+        return due_ms
+
+    def changed(self) -> None:
+        """What waits is no longer what was read."""
+        self._all = None
+
     async def jam(self, sink: SinkPolicy, room: int, now_ms: int) -> Severity | None:
         """Up to which severity alerts leave as one message, because more is due than the chat takes soon."""
+        if self.is_fewer(min(room, FEW) + 1):
+            return None
         silent = [change.value for change in GOOD_NEWS] if sink.can_edit else []  # an edit can wait
         values = {"the_lane": self._lane, "now_ms": now_ms, "the_silent": silent}
         crowds = [
@@ -130,3 +165,9 @@ class Waiting:
         for row in rows:
             by_episode.setdefault(row.episode_id, []).append(row)
         return {name: told_by(some, carriers) for name, some in by_episode.items()}
+
+
+def _is_loud(row: Row[Any]) -> bool:
+    """As `statements.loud_head_of_lane` says it."""
+    change = None if row.change is None else Change(row.change)
+    return is_loud(change, Severity(row.severity), is_urgent=bool(row.is_urgent))
