@@ -23,10 +23,12 @@ from storage.outbox import Outbox
 from storage.schema import outbox as rows_of
 from storage.silences import Silences
 from storage.standings import load_standings
+from tests.databases import with_tables
 from tests.rules.delivery.changes import Story
 from tests.storage.episodes import Clock
 from tests.storage.recipients import HOUR_MS, KEEP_QUIET, NIGHT, SMALL_HOURS, is_quiet
 from tests.storage.recipients import policy as policy
+from tests.storage.unthreaded import unthreaded
 
 Answer = TypeVar("Answer")
 
@@ -59,7 +61,7 @@ class Laws(RuleBasedStateMachine):
         self.nights: dict[str, set[Quiet | None]] = defaultdict(set)  # that a sink has ever wanted
         self.rooms: dict[str, int] = {}  # how many messages a chat takes soon; any number of those that are not named
         self.latest_ms = 0
-        self.address = str(Path(self.folder.name) / "t.db")
+        self.address = str(with_tables(Path(self.folder.name) / "t.db"))
 
     def now_ms(self) -> int:
         """The time by which is decided: it never goes back, whatever the clock does."""
@@ -82,7 +84,7 @@ class Laws(RuleBasedStateMachine):
             self.nights[name].add(sink.quiet)
 
     def take_up(self) -> None:
-        self.database = self.run(Database.open(self.address, clock=self.clock))
+        self.database = unthreaded(self.run(Database.open(self.address, clock=self.clock)))
         self.outbox, self.journal = Outbox(self.database), Journal(self.database)
         self.acts = Silences(self.database)
         self.open_lanes()

@@ -114,7 +114,7 @@ def seen(one: Any) -> tuple[Any, ...]:
 
 
 TestDelivery = DeliveryMachine.TestCase
-TestDelivery.settings = settings(EVERY_TIME, max_examples=15, stateful_step_count=25)
+TestDelivery.settings = settings(EVERY_TIME, max_examples=10, stateful_step_count=25)
 
 
 def test_a_digest_is_one_of_the_messages_of_a_cap_beside_the_tray_too() -> None:

@@ -28,7 +28,7 @@ def test_the_same_on_a_server(postgres_url: str) -> None:
             self.address = postgres_url
             self.run(run(postgres_url, EMPTY_TABLES))
 
-    run_state_machine_as_test(OnServer, settings=settings(EVERY_TIME, max_examples=4, stateful_step_count=20))
+    run_state_machine_as_test(OnServer, settings=settings(EVERY_TIME, max_examples=3, stateful_step_count=20))
 
 
 def a_night() -> UpheavalMachine:
