@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL
@@ -16,6 +17,7 @@ from storage.database import Database
 from tests.chats import Slow, Telegram
 from tests.daemon.lanes import locked, until
 from tests.daemon.town import Home, Venue, at_phone, cheap
+from tests.patience import PATIENCE_S
 from tests.programs import Program, begun
 
 
@@ -39,11 +41,11 @@ async def test_the_first_signal_waits_for_what_is_on_its_way(tmp_path: Path) -> 
             await phone.wait_for(lambda chat: len(chat.requests) == 1)
             process.send_signal(signal.SIGTERM)
             assert process.stdout is not None
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while not (await process.stdout.readline()).startswith(b"stopping: "):
                     pass
             phone.release()
-            out, err = await asyncio.wait_for(process.communicate(), 15)
+            out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
 
     assert FINE == process.returncode
     assert b"tocsin stopped: " in out
@@ -60,11 +62,11 @@ async def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
             await phone.wait_for(lambda chat: len(chat.requests) == 1)
             process.send_signal(signal.SIGINT)
             assert process.stdout is not None
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while not (await process.stdout.readline()).startswith(b"stopping: "):
                     pass
             process.send_signal(signal.SIGINT)
-            _, err = await asyncio.wait_for(process.communicate(), 15)
+            _, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
 
     assert FAILED == process.returncode
     assert b"tocsin stopped at once" in err
@@ -80,7 +82,7 @@ async def test_a_signal_during_the_start_is_heeded(tmp_path: Path) -> None:
     async with locked(home.database), running(home) as process:
         await until(lambda: guard.exists() and guard.read_text() != "")
         process.send_signal(signal.SIGTERM)
-        out, err = await asyncio.wait_for(process.communicate(), 4)
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
 
     assert FINE == process.returncode
     assert out.endswith(b"\ntocsin stopped before it had begun\n")
@@ -108,9 +110,9 @@ async def test_it_ends_by_itself_though_its_terminal_is_halted(tmp_path: Path, h
                 venue.prices["USDT"] = 1.0
                 await phone.wait_for(lambda chat: len(chat.requests) > requests)
             for _ in range(signals):
+                await until(lambda: not is_pending(process.pid, signal.SIGTERM))  # two of a kind would be one
                 process.send_signal(signal.SIGTERM)
-                await asyncio.sleep(0.2)  # two of a kind that come at once are one
-            code = await asyncio.wait_for(process.wait(), 9)
+            code = await asyncio.wait_for(process.wait(), PATIENCE_S)
         finally:
             if process.returncode is None:
                 process.kill()
@@ -119,6 +121,12 @@ async def test_it_ends_by_itself_though_its_terminal_is_halted(tmp_path: Path, h
             os.close(writer)
 
     assert (FINE if signals == 1 else FAILED) == code
+
+
+def is_pending(pid: int, number: int) -> bool:
+    """The process has not taken it yet."""
+    (waiting,) = re.findall(r"^ShdPnd:\s*(\S+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(waiting, 16) >> (number - 1) & 1)
 
 
 def full_pipe() -> tuple[int, int]:
@@ -145,7 +153,7 @@ async def test_a_signal_is_heeded_though_nobody_reads_what_is_said(monkeypatch: 
         heed_signals(stop, announce)
         try:
             os.kill(os.getpid(), signal.SIGTERM)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await stop.wait()
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
