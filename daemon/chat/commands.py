@@ -66,8 +66,10 @@ COMMANDS: Mapping[str, Command] = dict(
         _command("/liquidations BTC 1h", "what was liquidated", market.liquidations, Way.SLOWLY),
         _command("/peg USDC", "what a stablecoin is worth", market.peg),
         _command("/backtest ID 7d", "what a rule would have said", trying.backtest, Way.SLOWLY),
-        _command("/mute ID|SYMBOL 4h", "keep a rule or a symbol quiet for a while", muting.mute, Way.IN_ORDER),
-        _command("/unmute [ID|SYMBOL]", "end a silence; its id, rule or symbol", muting.unmute, Way.IN_ORDER),
+        _command(
+            "/mute ID|SYMBOL|VENUE 4h", "keep a rule, a symbol or a venue quiet for a while", muting.mute, Way.IN_ORDER
+        ),
+        _command("/unmute [ID|NAME]", "end a silence; its id, rule, symbol or venue", muting.unmute, Way.IN_ORDER),
         _command("/silences", "what is kept quiet", muting.silences),
         _command("/help", "this list", _help),
     )

@@ -1,6 +1,6 @@
 """Silences from the chat: begun, listed, ended."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 from daemon.chat.asked import Asked, Wrong
@@ -10,15 +10,19 @@ from daemon.config.mistakes import GUESS, nearest, quote
 from daemon.named import Unknown, doubts
 from rules.alerts import Alert
 from rules.delivery import Matchers, Silence
+from rules.delivery.matchers import thing
+from rules.selection import Selection
 from rules.units import duration_ms
 from sinks.wording import say_when
 
 LONGEST_MS = 30 * 86_400_000
-ALIKE_MAX = 5  # silences of one press that are listed one by one
+ALIKE_MAX = 5  # silences of one press that each say until when, and by whom
+LISTED_MAX = 30
+_LETTERS_MIN = 4  # of an id
 
 
 async def mute(facts: Facts, asked: Asked) -> list[str]:
-    """Keep a rule or a symbol quiet."""
+    """Keep a rule, a symbol or a venue quiet."""
     if len(asked.words) != 2:
         raise Wrong("Say what, and for how long.")
     name, length = asked.words
@@ -50,9 +54,10 @@ async def silences(facts: Facts, asked: Asked) -> list[str]:
     shown = []
     for alike in _alike(told):
         if len(alike) > ALIKE_MAX:  # one press under a digest
-            shown.append(
-                line(f"{len(alike):,} alerts are quiet {_until(alike[0], now_ms, 'they clear')}; /alerts lists them")
-            )
+            shown.append(line(f"{len(alike):,} alerts are quiet {_until(alike[0], now_ms, 'they clear')}:"))
+            shown += [line(_what(one, alerts), head=one.silence_id) for one in alike[:LISTED_MAX]]
+            if len(alike) > LISTED_MAX:
+                shown.append(line(f"and {len(alike) - LISTED_MAX:,} more; /unmute takes a rule or a symbol, too"))
         else:
             shown += [_said(one, now_ms, alerts) for one in alike]
     if own := len(active) - len(told):
@@ -69,36 +74,75 @@ async def unmute(facts: Facts, asked: Asked) -> list[str]:
         raise Wrong("There are several; /silences lists them.")
     if len(asked.words) > 1:
         raise Wrong("One at a time.")
-    chosen = active if not asked.words else [one for one in active if _is_meant(one, asked.words[0])]
+    alerts = {one.episode_id: one.alert for one in facts.post.standings}
+    chosen = active if not asked.words else _chosen(facts, active, asked.words[0], alerts)
     if not chosen:
         raise Wrong(f"No silence is called {asked.words[0]}; /silences lists them.")
     ended = [one for one in chosen if await facts.silences.end(one.silence_id, f"{asked.who} (Telegram)")]
     facts.heard()
-    alerts = {one.episode_id: one.alert for one in facts.post.standings}
     return [line(_what(one, alerts), "is told again", head=one.silence_id) for one in ended] or [
         line("It had ended already.")
     ]
 
 
 async def _meant(facts: Facts, name: str) -> tuple[Matchers, list[str]]:
-    """A rule if there is one of this id, however a phone writes it, else a symbol; and what is doubtful about that."""
+    """A rule if there is one of this id, however a phone writes it, else a symbol, else a venue; and what is doubtful."""
     ids = [spec.id for spec in facts.config().rules]
     for one in ids:
         if name == one or (name.lower() == one.lower() and name not in ids):
             return Matchers(rules=(one,)), []
-    meant = Matchers(symbols=(name.upper(),))
+    symbol, venue = Matchers(symbols=(name.upper(),)), Matchers(venues=(name.lower(),))
+    no_symbol, doubtful = await _unknown(facts, symbol)
+    if not no_symbol and not doubtful:
+        return symbol, []
+    no_venue, _ = await _unknown(facts, venue)
+    if not no_venue:  # no coin that anybody has heard of lately is called so
+        return venue, []
+    if not no_symbol:
+        return symbol, doubtful
+    alike = nearest(name, ids)
+    if alike.startswith(GUESS):
+        raise Wrong(f"There is no rule {quote(name)}; {alike}")
+    is_near = GUESS in no_venue and ("." in no_symbol.partition(GUESS)[2] or "; " not in no_symbol)  # okxx: no feed
+    raise Wrong(f"There is no rule {quote(name)}, and {no_venue if is_near else no_symbol}")
+
+
+async def _unknown(facts: Facts, meant: Matchers) -> tuple[str, list[str]]:
+    """Why nothing is called so; empty if something is. And what is doubtful about it."""
     try:
-        return meant, await doubts(meant, facts.database, facts.config(), facts.views())
+        return "", await doubts(meant, facts.database, facts.config(), facts.views())
     except Unknown as exc:
-        alike = nearest(name, ids)
-        if alike.startswith(GUESS):
-            raise Wrong(f"There is no rule {quote(name)}; {alike}") from None
-        raise Wrong(f"There is no rule {quote(name)}, and {exc}") from None
+        return str(exc), []
+
+
+def _chosen(facts: Facts, active: Sequence[Silence], name: str, alerts: Mapping[str, Alert]) -> list[Silence]:
+    """Those called so: by their id or its first letters, or by what they keep quiet."""
+    by_id = [one for one in active if one.silence_id == name]
+    by_name = [one for one in active if _is_meant(one, name) or _is_about(facts, one, name, alerts)]
+    if by_id or by_name:
+        return by_id or by_name
+    begun = [one for one in active if len(name) >= _LETTERS_MIN and one.silence_id.startswith(name.lower())]
+    if len(begun) > 1:
+        raise Wrong(f"{len(begun)} silences begin with {name}; write more of the id.")
+    if not begun:
+        among = [one for one in active if name.upper() in one.matchers.symbols or name in one.matchers.rules]
+        if among and not _is_private(facts, among[0], alerts):
+            what, named = str(among[0].matchers), among[0].silence_id
+            raise Wrong(f"{name} is quiet together with others ({what}): /unmute {named} ends that silence.")
+    return begun
 
 
 def _is_meant(silence: Silence, name: str) -> bool:
     meant = silence.matchers
-    return silence.silence_id == name or meant.rules == (name,) or meant.symbols == (name.upper(),)
+    return meant.rules == (name,) or meant.symbols == (name.upper(),) or meant.venues == (name.lower(),)
+
+
+def _is_about(facts: Facts, silence: Silence, name: str, alerts: Mapping[str, Alert]) -> bool:
+    """Whether it keeps one alert quiet that is of this rule, or about this coin or instrument."""
+    alert = alerts.get(silence.episode_id or "")
+    if alert is None or _is_private(facts, silence, alerts):
+        return False
+    return alert.rule_id == name or Selection(frozenset((name.upper(),))).matches(thing(alert).upper())
 
 
 def _alike(silences: Iterable[Silence]) -> list[list[Silence]]:

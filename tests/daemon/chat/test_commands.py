@@ -280,9 +280,16 @@ async def test_a_silence_of_one_alert_is_listed_by_name(tmp_path: Path, venue: V
         await house.silences.add_all(named, author="@ben", until_ms=None)
         await until(lambda: len(house.post.silences) == 7)
         many = await asked(phone, "/silences")
+        by_symbol, by_id = await asked(phone, "/unmute c3"), await asked(phone, "/unmute s0")
+        left = await house.silences.active(house.clock())
 
     assert "one cheap USDT is quiet until it clears, by @ben" == one
-    assert "7 alerts are quiet until they clear, by @ben; /alerts lists them" == many
+    assert by_symbol.endswith(" cheap C3 is told again")
+    assert by_id.startswith("s0 cheap ")
+    assert 5 == len(left)
+    heading, *each = many.splitlines()
+    assert "7 alerts are quiet until they clear, by @ben:" == heading
+    assert sorted(f"s{number} cheap" for number in range(7)) == sorted(line.rpartition(" ")[0] for line in each)
 
 
 async def test_a_slip_in_a_mute_is_refused_with_what_is_near(tmp_path: Path, venue: Venue, phone: Telegram) -> None:
@@ -292,7 +299,7 @@ async def test_a_slip_in_a_mute_is_refused_with_what_is_near(tmp_path: Path, ven
         await phone.wait_for(lambda chat: len(chat.shown) == 1)
         wrong = [
             (await asked(phone, f"/mute {name} 4h")).splitlines()[0]
-            for name in ("fundhot", "nosuch", "BTCUSDT", "usdtt", "BTC-USDT-PREP", "okx")
+            for name in ("fundhot", "nosuch", "BTCUSDT", "usdtt", "BTC-USDT-PREP", "okxx", "binanse")
         ]
         right = [await asked(phone, f"/mute {name} 4h") for name in ("Fund-Hot", "usdt", "btc", "sol", "NEW-USDC-PERP")]
         silences = await house.silences.listing()
@@ -303,7 +310,8 @@ async def test_a_slip_in_a_mute_is_refused_with_what_is_near(tmp_path: Path, ven
         "There is no rule BTCUSDT, and 'BTCUSDT' is not how it is spelled here; write BTC, or BTC-USDT-PERP",
         "There is no rule usdtt, and no rule or venue speaks of 'USDTT'; did you mean USDT?",
         "There is no rule BTC-USDT-PREP, and no rule or venue speaks of 'BTC-USDT-PREP'; did you mean BTC?",
-        "There is no rule okx, and no rule or venue speaks of 'OKX'",
+        "There is no rule okxx, and there is no venue 'okxx'; did you mean okx?",
+        "There is no rule binanse, and there is no venue 'binanse'; did you mean binance?",
     ] == wrong
     assert [
         ["rule fund-hot is quiet"],
@@ -319,6 +327,26 @@ async def test_a_slip_in_a_mute_is_refused_with_what_is_near(tmp_path: Path, ven
         for text in right
     ]
     assert 5 == len(silences)
+
+
+async def test_a_venue_is_muted_and_told_again(tmp_path: Path, venue: Venue, phone: Telegram) -> None:
+    """However it is written; an id may be shortened, a part of a silence is not ended alone."""
+    venue.prices["USDT"] = 1.0
+    async with home_of(tmp_path, venue, phone).living() as house:
+        muted = await asked(phone, "/mute OKX 4h")
+        silences = await house.silences.listing()
+        again = await asked(phone, "/unmute okx")
+        many = Matchers(rules=("cheap",), symbols=("BTC", "ETH"))
+        await house.silences.add(author="ben", matchers=many, until_ms=house.clock() + HOUR_MS, silence_id="0badc0de99")
+        await until(lambda: len(house.post.silences) == 1)
+        part = await asked(phone, "/unmute eth")
+        begun = await asked(phone, "/unmute 0badc0")
+
+    assert "venue okx is quiet until " in muted
+    assert [("okx",)] == [one.matchers.venues for one in silences]
+    assert "venue okx is told again" in again
+    assert part.startswith("eth is quiet together with others (rule cheap, symbol BTC or ETH): /unmute 0badc0de99 ends")
+    assert "0badc0de99 rule cheap, symbol BTC or ETH is told again" == begun
 
 
 async def test_a_mute_heard_again_after_a_crash_is_the_same(tmp_path: Path, venue: Venue, phone: Telegram) -> None:
