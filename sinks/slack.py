@@ -20,6 +20,7 @@ from sinks.slack_words import (
     Answer,
     bare_word,
     is_about_files,
+    is_about_thread,
     may_pass_without_files,
     meaning,
     read_answer,
@@ -170,6 +171,11 @@ class SlackBotSink(_Slack):
             elif message.picture is not None and is_about_files(answer.error):
                 # brought a moment ago, and Slack looks at it when it finds the time
                 raise Unreached(f"{self._say(reply.status, answer.error)}: it has not finished with the picture yet")
+        if "thread_ts" in target and answer is not None and not answer.ok and is_about_thread(answer.error):
+            # nothing was said in it, and what is said again may be said beside it
+            target = {key: value for key, value in target.items() if key not in _IN_THREAD}
+            reply = await self._post(url, target | _dressed(message), self._headers)
+            answer = read_answer(reply)
         if _is_refused(answer):
             # an edit that names no blocks would keep the old ones, so they are emptied by name
             reply = await self._post(url, target | _undressed(message) | {"blocks": []}, self._headers)
@@ -192,6 +198,9 @@ class SlackBotSink(_Slack):
 
 
 SlackSink = SlackWebhookSink | SlackBotSink
+
+
+_IN_THREAD = {"thread_ts", "reply_broadcast"}
 
 
 def _thread(message: Message) -> dict[str, Any]:

@@ -23,6 +23,13 @@ FORMAT_WORDS = {  # plain words may pass where these blocks did not
 _ARGUMENT_WORDS = {"invalid_arguments", "invalid_arg_name", "invalid_array_arg"}
 LATER_WORDS = _BUSY | _LATER | _MAYBE  # the same call may work later
 LOST_WORDS = {"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"}
+_THREAD_WORDS = {
+    "cannot_reply_to_message",
+    "invalid_thread_ts",
+    "restricted_action_non_threadable_channel",
+    "restricted_action_thread_locked",
+    "thread_not_found",
+}
 GONE_WORDS = {
     "access_denied",
     "account_inactive",
@@ -89,6 +96,11 @@ def bare_word(text: str) -> str:
 def is_about_files(word: str) -> bool:
     """Whether the form or a file was refused. [inferred]: no document says which words an edit that names files gets."""
     return word in FORMAT_WORDS or "file" in word
+
+
+def is_about_thread(word: str) -> bool:
+    """Whether the thread was refused: its first message is gone or of another chat, or the channel has no threads."""
+    return word in _THREAD_WORDS or word in LOST_WORDS
 
 
 def may_pass_without_files(word: str) -> bool:

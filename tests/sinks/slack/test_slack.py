@@ -240,6 +240,26 @@ async def test_what_speaks_again_is_in_the_thread_and_in_the_channel(chat: Slack
 BUTTONS = ((Button("Acknowledge", "ack:00ff"),), (Button("Snooze 1h", "1h:00ff"), Button("Snooze 4h", "4h:00ff")))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        "invalid_thread_ts",
+        "thread_not_found",
+        "cannot_reply_to_message",
+        "message_not_found",
+        "restricted_action_non_threadable_channel",
+    ],
+)
+async def test_what_cannot_be_said_in_the_thread_is_said_beside_it(chat: Slack, bot: SlackBotSink, error: str) -> None:
+    """Its first message was deleted, stands in another chat, or the channel has no threads."""
+    chat.moods.append(refusal(error))
+    receipt = await bot.deliver(replace(WARNING, replies="-1001/17"))
+
+    assert ["17", None] == [seen.body.get("thread_ts") for seen in chat.requests]
+    assert "reply_broadcast" not in chat.requests[1].body
+    assert f"C0ALERTS1/{chat.shown[0].message_id}" == receipt.message_id
+
+
 async def test_a_bot_shows_buttons_and_an_edit_takes_them_away(chat: Slack, bot: SlackBotSink) -> None:
     receipt = await bot.deliver(replace(WARNING, buttons=BUTTONS))
     before = [one["value"] for one in chat.shown[0].raw["blocks"][-1]["elements"]]
