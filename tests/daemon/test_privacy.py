@@ -22,6 +22,7 @@ from storage.log import query_events
 from tests.daemon.lanes import until
 from tests.daemon.sources.loopback import Venue
 from tests.daemon.town import Home
+from tests.patience import PATIENCE_S
 
 KEYS = {"mine": "the-key-that-is-mine", "theirs": "the-key-that-is-theirs"}
 TOKEN = "the-operators-own-token"
@@ -121,16 +122,20 @@ async def read(url: str, key: str | None = None) -> bytes:
         return repr(dict(answer.headers)).encode() + await answer.read()
 
 
-async def overheard(house: House, headers: dict[str, str], messages: Iterable[Any], heard_s: float) -> bytes:
-    """Everything that a client of the private endpoint is told in a while."""
+async def overheard(house: House, headers: dict[str, str], messages: Iterable[Any], *wanted: object) -> bytes:
+    """Everything that a client of the private endpoint is told until it has heard what it wanted, and in a while after."""
     url = house.server.url.replace("http", "ws") + "/position_order/ws"
     said = b""
     try:
-        async with connect(url, additional_headers=headers) as socket, asyncio.timeout(heard_s):
+        async with connect(url, additional_headers=headers, open_timeout=PATIENCE_S) as socket:
             for message in messages:
                 await socket.send(json.dumps(message))
-            while True:
-                said += wire.unpacked(await socket.recv())
+            async with asyncio.timeout(PATIENCE_S):
+                while not all(str(word).encode() in said for word in wanted):
+                    said += wire.unpacked(await socket.recv())
+            async with asyncio.timeout(0.5):
+                while True:
+                    said += wire.unpacked(await socket.recv())
     except InvalidStatus as exc:
         return said + (exc.response.body or b"")
     except ConnectionClosed as exc:
@@ -159,7 +164,7 @@ async def test_nobody_else_learns_anything_of_an_account(tmp_path: Path, caplog:
             mine, theirs = ({wire.KEY_HEADER: key} for key in KEYS.values())
             sub_mine, sub_theirs = ({"event": "sub", **headers, "broker": 1003} for headers in (mine, theirs))
 
-            own = await overheard(house, theirs, [sub_theirs], 1.5)
+            own = await overheard(house, theirs, [sub_theirs], NUMBERS["theirs"].uid, NUMBERS["theirs"].position)
             assert {str(NUMBERS["theirs"].uid), str(NUMBERS["theirs"].position)} <= set(found("theirs", own))
             stored = [
                 row.payload
@@ -169,11 +174,11 @@ async def test_nobody_else_learns_anything_of_an_account(tmp_path: Path, caplog:
             assert found("theirs", "".join(stored).encode()), "what decided an alert is written down, for its owner"
 
             said = {
-                "my own key": await overheard(house, mine, [sub_mine], 1.5),
-                "my key, their message": await overheard(house, mine, [sub_theirs], 0.5),
-                "my key, their uid": await overheard(house, mine, [sub_mine | {"uid": NUMBERS["theirs"].uid}], 0.5),
-                "the operator's": await overheard(house, {"Authorization": f"Bearer {TOKEN}"}, [sub_mine], 0.5),
-                "no message": await overheard(house, theirs, [], 0.3),
+                "my own key": await overheard(house, mine, [sub_mine], NUMBERS["mine"].uid),
+                "my key, their message": await overheard(house, mine, [sub_theirs]),
+                "my key, their uid": await overheard(house, mine, [sub_mine | {"uid": NUMBERS["theirs"].uid}]),
+                "the operator's": await overheard(house, {"Authorization": f"Bearer {TOKEN}"}, [sub_mine]),
+                "no message": await overheard(house, theirs, []),
             }
             paths = (
                 "/",
@@ -218,6 +223,7 @@ async def test_an_account_is_followed_while_its_holder_listens(tmp_path: Path) -
         async with home.living() as house:
             assert [] == venue.connections
             headers = {wire.KEY_HEADER: KEYS["mine"]}
-            said = await overheard(house, headers, [{"event": "sub", **headers, "broker": 1003}], 2.5)
+            wanted = NUMBERS["mine"].uid, NUMBERS["mine"].order
+            said = await overheard(house, headers, [{"event": "sub", **headers, "broker": 1003}], *wanted)
 
     assert {str(NUMBERS["mine"].uid), str(NUMBERS["mine"].order)} <= set(found("mine", said))

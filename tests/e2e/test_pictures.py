@@ -2,12 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
+from daemon.pictures import series
+from daemon.pictures.studio import Studio
 from daemon.simulator.box import Box
 from rules.events import Event, Trade
 from storage.log import query_events
@@ -15,6 +19,7 @@ from tests.chats import Chat, Shown, Slack, Telegram
 from tests.chats.socket_mode import buttons
 from tests.e2e.living import addresses, feed, living, until, written
 from tests.e2e.market import Clock, closed, quiet, rate
+from tests.patience import PATIENCE_S
 
 RULE = {
     "id": "hot-funding",
@@ -50,6 +55,13 @@ class Scene:
 
     async def _stored(self) -> list[Any]:
         return await query_events(self.house.database, type="funding_rate", limit=1_000)
+
+
+@pytest.fixture(autouse=True)
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine reads and draws slowly, and has its picture all the same."""
+    monkeypatch.setattr(series, "PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr("daemon.house.Studio", partial(Studio, patience_s=PATIENCE_S))
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from sinks.base import Picture
 from tests.daemon.pictures.life import M, T, address, lived, ruled, said
 from tests.daemon.pictures.pasts import funding
 from tests.databases import both, database_url, postgres_url
+from tests.patience import PATIENCE_S
 
 __all__ = ["database_url", "postgres_url"]
 
@@ -43,13 +44,13 @@ class House:
         self.studio = self.another()
 
     def another(self, **more: Any) -> Studio:
-        usual: dict[str, Any] = {"rules": lambda: self.rules, "storage": self.storage}
+        usual: dict[str, Any] = {"rules": lambda: self.rules, "storage": self.storage, "patience_s": PATIENCE_S}
         return Studio(**{**usual, "clock": lambda: T + M, **more})
 
     def draw(self, chart: Chart) -> bytes:
         self.begun.set()
         self.drawn.append(chart)
-        assert self.gate.wait(20)
+        assert self.gate.wait(PATIENCE_S)
         if self.trouble is not None:
             raise self.trouble
         return b"png"
@@ -64,7 +65,7 @@ class House:
         return msgspec.structs.replace(self.alert, sequence=sequence)
 
     async def until_it_draws(self) -> None:
-        assert await asyncio.to_thread(self.begun.wait, 10)
+        assert await asyncio.to_thread(self.begun.wait, PATIENCE_S)
 
 
 @pytest.fixture
@@ -172,7 +173,7 @@ async def test_a_slow_one_is_given_up_and_what_waited_behind_it_is_not_begun(hou
     try:
         one, two = await asyncio.gather(hasty.picture(house.alert), hasty.picture(house.later(1), "SECOND"))
         house.gate.set()
-        hasty._patience_s = 20.0  # in no hurry any more
+        hasty._patience_s = PATIENCE_S  # in no hurry any more
         three = await hasty.picture(house.later(2), "THIRD")
     finally:
         await hasty.aclose()
@@ -247,7 +248,7 @@ async def test_the_thread_ends(house: House) -> None:
     await house.studio.picture(house.alert)
     (thread,) = (one for one in threading.enumerate() if one.name.startswith("pictures"))
     await house.studio.aclose()
-    await asyncio.to_thread(thread.join, 10)
+    await asyncio.to_thread(thread.join, PATIENCE_S)
 
     assert not thread.is_alive()
 
