@@ -103,7 +103,7 @@ def _show(health: dict[str, Any]) -> None:
     )
     click.echo()
     show(
-        ("sink", "state", "last sent", "sent", "uncertain", "dead"),
+        ("sink", "state", "last sent", "sent this run", "uncertain", "dead"),
         (
             (
                 row.get("name", "?"),
