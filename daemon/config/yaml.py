@@ -40,6 +40,7 @@ _INTEGER_LIMIT = 2**63
 _UNKNOWN = (None, Place("", 0, 0), 0)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_FLOW_KEY = re.compile(r"([A-Za-z_]\w*): +")
 _NO_TABS = "a tab stands here; indent with spaces"
 _LEFT_OPEN = ("scanning a quoted scalar", "flow sequence", "flow mapping", "scanning a simple key")
 # what libyaml says -> what would be right; the first that is found in its sentence
@@ -142,6 +143,11 @@ def _syntax(exc: yaml.MarkedYAMLError, file: str, text: str) -> Mistake:
     mark = begins or exc.problem_mark or exc.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     right = next((remedy for sign, remedy in _REMEDIES if sign in said), "check this line and the one above it")
+    if begins is not None and exc.problem_mark is not None and exc.problem_mark.line == begins.line:
+        read_so_far = text.split("\n")[begins.line][: exc.problem_mark.column]
+        if "flow mapping" in said and (keys := list(_FLOW_KEY.finditer(read_so_far, begins.column))):
+            column = keys[-1].end() + 1  # of the text that ended too early
+            right = f"put the text behind `{keys[-1][1]}:` in quotes, or a comma in front of the next key"
     if text.split("\n")[line - 1 : line] and text.split("\n")[line - 1][column - 1 : column] == "\t":
         right = _NO_TABS
     return Mistake(file, line, column, "", f"cannot be read as YAML ({said})", right)
@@ -154,10 +160,12 @@ class _Stop(Exception):
 class _Open:
     """A list or mapping whose end has not come yet."""
 
-    __slots__ = ("anchor", "key", "place", "repeated", "size", "value")
+    __slots__ = ("anchor", "is_flow", "key", "place", "plain", "repeated", "size", "value")
 
-    def __init__(self, value: Any, place: Place, anchor: str | None) -> None:
+    def __init__(self, value: Any, place: Place, anchor: str | None, *, is_flow: bool = False) -> None:
         self.value, self.place, self.anchor = value, place, anchor
+        self.is_flow = is_flow  # between { and }
+        self.plain: set[str] = set()  # keys whose texts have no quotes, if it is
         self.size = 1
         self.key: tuple[str | None, int, int] | None = None  # its text (None: not a name), line, column
 
@@ -229,6 +237,8 @@ class _Composer:
         place = Place(self._file, mark.line + 1, mark.column + 1)
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, place, 1)
+        if parent is not None and parent.is_flow and event.implicit[0] and parent.key is not None:
+            parent.plain.add(parent.key[0] or "")
         self._put(value, place, 1)
 
     def _tagged(self, event: Any) -> None:
@@ -264,13 +274,42 @@ class _Composer:
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         place = Place(self._file, mark.line + 1, mark.column + 1, {})
-        self._open.append(_Open({} if is_mapping else [], place, event.anchor))
+        self._open.append(
+            _Open({} if is_mapping else [], place, event.anchor, is_flow=is_mapping and bool(event.flow_style))
+        )
 
     def _end(self) -> None:
         done = self._open.pop()
+        if done.is_flow:
+            self._rejoin(done)
         if done.anchor is not None:
             self._anchors[done.anchor] = (done.value, done.place, done.size)
         self._put(done.value, done.place, done.size)
+
+    def _rejoin(self, done: _Open) -> None:
+        """A formula that a comma has cut, `{when: change(price, 15m) > 5%}`, is one mistake, and read as it was meant."""
+        for key, value in list(done.value.items()):
+            is_cut = isinstance(value, str) and key in done.plain and value.count("(") > value.count(")")
+            if not is_cut or key not in done.value:
+                continue
+            keys, meant = list(done.value), value
+            rest = iter(keys[keys.index(key) + 1 :])
+            while meant.count("(") > meant.count(")"):
+                piece = next(rest, None)
+                if piece is None or piece not in done.plain or done.value[piece] is not None:
+                    break
+                meant = f"{meant}, {piece}"
+                del done.value[piece]
+                (done.place.children or {}).pop(piece, None)
+            if meant != value:
+                done.value[key], place = meant, (done.place.children or {})[key]
+                what = f"between {{ and }} a comma ends the text, here behind '{quote(value)}'"
+                mark = "'" if '"' in meant else '"'
+                shown = f": {mark}{meant}{mark}" if quote(meant) == meant and mark not in meant else ""
+                path = ".".join([*self._path(), quote(key)])
+                self.mistakes.append(
+                    Mistake(place.file, place.line, place.column, path, what, f"put it in quotes{shown}")
+                )
 
     def _alias(self, event: Any) -> None:
         name = event.anchor

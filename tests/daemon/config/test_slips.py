@@ -51,8 +51,8 @@ def test_the_slips_of_a_trader_are_answered_with_what_was_meant(tmp_path: Path) 
         "a.yaml:11:26: rules.3.symbols: is not known here; did you mean coins?",
         f"a.yaml:12:44: rules.4.000: is not known here; {COMMA}",
         "a.yaml:12:48: rules.4.000: '000' is here twice, first on line 12; keep one of them",
-        "a.yaml:13:53: rules.5.when: the brackets of change(...) are not closed (at character 13)",
-        f"a.yaml:13:67: rules.5.5m) > 5%: is not known here; {COMMA}",
+        "a.yaml:13:53: rules.5.when: between { and } a comma ends the text, here behind 'change(price'; "
+        'put it in quotes: "change(price, 5m) > 5%"',
         "a.yaml:14:39: rules.6.feeds: no feed is called 'okx'; write okx.market, or venues: okx for all of its feeds",
         "a.yaml:14:52: rules.6.repeat: false is not how often; write off, or 1h",
         "a.yaml:14:67: rules.6.notify: there is no sink 'all'; leave `notify` out for all of them",

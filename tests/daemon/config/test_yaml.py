@@ -201,3 +201,40 @@ def test_any_bytes_are_read_or_refused(source: bytes) -> None:
 @settings(deadline=None, max_examples=500)
 def test_text_that_looks_like_yaml_is_read_or_refused(text: str) -> None:
     read(text.encode(), FILE)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            "{when: change(price, 15m) <= -5%, severity: info}",
+            "rules.yaml:1:8: when: between { and } a comma ends the text, here behind 'change(price'; "
+            'put it in quotes: "change(price, 15m) <= -5%"',
+        ),
+        (
+            "{when: count(side == 'long', 1m) > 5 and sum(notional_usd, 1m) > 9}",
+            "rules.yaml:1:8: when: between { and } a comma ends the text, here behind 'count(side == 'long''; "
+            "put it in quotes: \"count(side == 'long', 1m) > 5 and sum(notional_usd, 1m) > 9\"",
+        ),
+        (
+            "- {id: a, when: side in ['long', 'short'], severity: info}",
+            "rules.yaml:1:17: cannot be read as YAML (while parsing a flow mapping, did not find expected ',' or '}'); "
+            "put the text behind `when:` in quotes, or a comma in front of the next key",
+        ),
+        (
+            "- {id: a, message: {symbol} fell: {change}}",
+            "rules.yaml:1:20: cannot be read as YAML (while parsing a flow mapping, did not find expected ',' or '}'); "
+            "put the text behind `message:` in quotes, or a comma in front of the next key",
+        ),
+    ],
+)
+def test_a_text_without_its_quotes_between_braces_is_one_mistake_where_it_stands(written: str, said: str) -> None:
+    assert [said] == mistakes_of(written)
+
+
+def test_what_a_comma_has_cut_is_read_as_it_was_meant() -> None:
+    """So that nothing else is said about the two halves."""
+    value, place, _ = read(b"{when: f(g(a, b), 5m) > 1, clear: 'avg(x', sum: a (b}", FILE)
+
+    assert {"when": "f(g(a, b), 5m) > 1", "clear": "avg(x", "sum": "a (b"} == value
+    assert ["when", "clear", "sum"] == list(place.children or {})
