@@ -5,7 +5,21 @@ from secrets import token_hex
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, bindparam, case, exists, func, insert, null, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    union,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.alerts import Alert, Change
@@ -40,13 +54,16 @@ presses_of_episodes = union_all(
     .join(outbox, buttons.c.key.in_([outbox.c.key, outbox.c.merged_into]))
     .where(outbox.c.episode_id.in_(_some_episodes), _is_pressed, buttons.c.episode_id.is_(None)),
 )
-_tells_one = or_(  # any message that tells one of them, by itself or among others
-    buttons.c.episode_id.in_(_some_episodes),
-    buttons.c.key.in_(select(outbox.c.key).where(outbox.c.episode_id.in_(_some_episodes))),
-    buttons.c.key.in_(select(outbox.c.merged_into).where(outbox.c.episode_id.in_(_some_episodes))),
+_its_messages = union(  # any that tells one of them, by itself or among others; each part by its own index
+    select(buttons.c.token).where(is_token),
+    select(buttons.c.token).where(buttons.c.episode_id.in_(_some_episodes)),
+    select(buttons.c.token).join(outbox, outbox.c.key == buttons.c.key).where(outbox.c.episode_id.in_(_some_episodes)),
+    select(buttons.c.token)
+    .join(outbox, outbox.c.merged_into == buttons.c.key)
+    .where(outbox.c.episode_id.in_(_some_episodes)),
 )
 lock_buttons = (  # in one order: who presses elsewhere at the same moment waits, and sees what came of it
-    select(buttons.c.token).where(or_(is_token, _tells_one)).order_by(buttons.c.token).with_for_update()
+    select(buttons.c.token).where(buttons.c.token.in_(_its_messages)).order_by(buttons.c.token).with_for_update()
 )
 first_press = (
     update(buttons)

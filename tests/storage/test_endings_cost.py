@@ -1,12 +1,13 @@
-"""An end is rare and messages are many: none of them is read that does not end."""
+"""Ends, answers and what lags behind are rare and messages are many: none of the others is read for them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
-from storage import endings
+from storage import answers, behind, endings
 from storage.database import Database
 
 ASKED = {
@@ -16,22 +17,25 @@ ASKED = {
     "the_episodes": ["x", "y"],
     "the_key": "k",
     "the_severities": ["info", "critical"],
+    "the_token": "t",
 }
 
 
 @pytest.mark.parametrize(
-    ("name", "index"),
+    ("question", "table", "index"),
     [
-        ("over_in_lane", "ix_outbox_lane_over_ms"),  # at every rest of a lane
-        ("messages_over", "(key=?)"),  # at every end
-        ("message_over", "(key=?)"),  # after every message
-        ("news_in_lane", "ix_outbox_"),
+        (endings.over_in_lane, "outbox", "ix_outbox_lane_over_ms"),  # at every rest of a lane
+        (endings.messages_over, "outbox", "(key=?)"),  # at every end
+        (endings.message_over, "outbox", "(key=?)"),  # after every message
+        (endings.news_in_lane, "outbox", "ix_outbox_"),
+        (behind.episodes_behind, "buttons", "ix_buttons_lane_behind_ms"),  # at every rest of a lane
+        (answers.lock_buttons, "buttons", "(token=?)"),  # at every press
     ],
 )
-async def test_no_sentence_reads_the_whole_outbox(tmp_path: Path, name: str, index: str) -> None:
+async def test_no_sentence_reads_a_whole_table(tmp_path: Path, question: Any, table: str, index: str) -> None:
     """SQLite says which index it walks."""
-    question = getattr(endings, name).compile(dialect=sqlite.dialect(paramstyle="named"))
-    expanded = question.construct_expanded_state({key: ASKED.get(key, value) for key, value in question.params.items()})
+    words = question.compile(dialect=sqlite.dialect(paramstyle="named"))
+    expanded = words.construct_expanded_state({key: ASKED.get(key, value) for key, value in words.params.items()})
     database = await Database.open(str(tmp_path / "tocsin.db"))
     try:
         async with database.reader() as connection:
@@ -41,4 +45,4 @@ async def test_no_sentence_reads_the_whole_outbox(tmp_path: Path, name: str, ind
         await database.close()
 
     assert [] == [step for step in steps if step.startswith("SCAN")]
-    assert any(step.startswith("SEARCH outbox USING INDEX ") and index in step for step in steps)
+    assert any(step.startswith(f"SEARCH {table} USING ") and index in step for step in steps)
