@@ -43,6 +43,23 @@ def meant(answer: Answer, alerts: Sequence[Alert], answers: Sequence[Answer]) ->
     return [alert for alert in found if not any(alert.episode_id in one.episodes - one.worse for one in earlier)]
 
 
+def with_the_rest(pressed: Answer, answers: Sequence[Answer]) -> list[Answer]:
+    """A press, and what its message does not tell of the alerts that it does not count: seen elsewhere since it was sent.
+
+    The press comes first, because a chat may cut what is behind it.
+    """
+    if pressed.panel.action != Action.SEEN:
+        return [pressed]
+    since = [
+        one
+        for one in answers[: answers.index(pressed)]
+        if one.panel.action == Action.SEEN
+        and one.episodes - one.worse
+        and (one.panel.pressed_ms or 0) >= pressed.panel.created_ms
+    ]
+    return [pressed, *since[1 - LINES_MAX :]]
+
+
 async def say(
     buttons: Buttons,
     shown: Sequence[Answer],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from daemon.chat.answered import is_answered, say, standing
+from daemon.chat.answered import is_answered, say, standing, with_the_rest
 from daemon.chat.deeds import LASTING, Action, can_be_answered, deed, do, is_over
 from daemon.chat.pressed import Closed, Mouth, Pressed
 from daemon.config.model import SinkConfig
@@ -167,7 +167,8 @@ class Presses:
         """Who did what with these buttons, or under other messages about the same."""
         now_ms = self._clock()
         answers = await self._answers.of([alert.episode_id for alert in alerts])
-        shown = [one for one in answers if one.panel.token == panel.token] or standing(answers, now_ms)
+        own = next((one for one in answers if one.panel.token == panel.token), None)
+        shown = standing(answers, now_ms) if own is None else with_the_rest(own, answers)
         lines = await say(self._buttons, shown, alerts, answers, now_ms, self._chat)
         return "; ".join(lines or ([] if panel.press is None else [deed(panel, alerts, now_ms)]))
 

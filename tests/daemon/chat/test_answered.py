@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from daemon.chat.answered import is_answered, meant, standing, stands
+from daemon.chat.answered import is_answered, meant, standing, stands, with_the_rest
 from daemon.chat.deeds import Action, deed
 from storage.answers import Answer
 from tests.daemon.chat.test_deeds import HOUR_MS, momentary, on, over, pressed
@@ -63,6 +63,20 @@ def test_to_have_seen_what_somebody_had_seen_says_nothing_new() -> None:
     assert [OTHER] == meant(seen, [ONE, OTHER], [first, seen])
     assert [ONE, OTHER] == meant(seen, [ONE, OTHER], [worse, seen])
     assert [ONE, OTHER] == meant(snoozed, [ONE, OTHER], [first, snoozed])
+
+
+def test_a_press_is_told_with_what_others_have_seen_since_its_message_was_sent() -> None:
+    """What they had seen before stands in the message already; a snooze is about all of it."""
+    before, since, mine = (
+        answer(Action.SEEN, panel=replace(pressed(Action.SEEN), token=name, created_ms=NOW, pressed_ms=at_ms))
+        for name, at_ms in (("b", NOW - 1), ("s", NOW + 1), ("m", NOW + 2))
+    )
+    snoozed = replace(mine, panel=replace(mine.panel, action=str(Action.HOUR)))
+    worse = replace(since, worse=NAMES)
+
+    assert [mine, since] == with_the_rest(mine, [before, since, mine])
+    assert [mine] == with_the_rest(mine, [before, worse, mine])
+    assert [snoozed] == with_the_rest(snoozed, [before, since, snoozed])
 
 
 @pytest.mark.parametrize(

@@ -338,7 +338,9 @@ async def test_of_a_summary_only_what_nobody_has_seen_is_counted(
         seen = await house.silences.acknowledged()
 
     assert "Acknowledge" in could
-    assert phone.texts[0].splitlines()[-1].startswith("3 alerts acknowledged by @anna, ")
+    mine, theirs = phone.texts[0].splitlines()[-1].split("; ")
+    assert mine.startswith("3 alerts acknowledged by @anna, ")
+    assert theirs.startswith("1 alert acknowledged by @ben in Slack, ")
     assert ["@anna (Telegram)"] * 3 + ["@ben (Slack)"] == sorted(one.who for one in seen)
     assert "acknowledged by @ben, " in desk.texts[0]
     assert [[], [], [], []] == [offered(desk, number) for number in range(4)]
