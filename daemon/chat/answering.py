@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Self
 
 from daemon.chat.asked import Asked
-from daemon.chat.commands import COMMANDS, Command, Lines, Way, reply
+from daemon.chat.commands import COMMANDS, UNLISTED, Command, Lines, Way, reply
 from daemon.chat.facts import Facts
 from daemon.chat.saying import line
 
@@ -48,7 +48,8 @@ class Answering:
         first, *words = text.split() or [""]
         if not first.startswith("/"):
             return
-        command = self._commands.get(first[1:].partition("@")[0].lower())
+        called = first[1:].partition("@")[0].lower()
+        command = self._commands.get(called) or UNLISTED.get(called)
         asked = Asked(words=tuple(words), who=who, name=name)
         if command is None:
             await say([line(UNKNOWN)])

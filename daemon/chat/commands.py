@@ -50,6 +50,11 @@ async def _help(facts: Facts, asked: Asked) -> Lines:
     return [line(one.about, head=one.usage) for one in COMMANDS.values()]
 
 
+async def _greet(facts: Facts, asked: Asked) -> Lines:
+    del facts, asked
+    return [line("Hello! I tell you here what my rules find in the market, and answer commands; /help lists them.")]
+
+
 def _command(
     usage: str, about: str, reply: Callable[[Facts, Asked], Awaitable[Lines]], way: Way = Way.ASIDE
 ) -> tuple[str, Command]:
@@ -67,10 +72,14 @@ COMMANDS: Mapping[str, Command] = dict(
         _command("/peg USDC", "what a stablecoin is worth", market.peg),
         _command("/backtest ID 7d", "what a rule would have said", trying.backtest, Way.SLOWLY),
         _command(
-            "/mute ID|SYMBOL|VENUE 4h", "keep a rule, a symbol or a venue quiet for a while", muting.mute, Way.IN_ORDER
+            "/mute ID|SYMBOL|VENUE 4h [WHY]",
+            "keep a rule, a symbol or a venue quiet for a while",
+            muting.mute,
+            Way.IN_ORDER,
         ),
         _command("/unmute [ID|NAME]", "end a silence; its id, rule, symbol or venue", muting.unmute, Way.IN_ORDER),
         _command("/silences", "what is kept quiet", muting.silences),
         _command("/help", "this list", _help),
     )
 )
+UNLISTED: Mapping[str, Command] = {"start": Command(usage="/start", about="what Telegram says first", reply=_greet)}

@@ -1,24 +1,27 @@
 """What the market says of one coin, from what the house has heard."""
 
+import re
 from collections import defaultdict
 
 from daemon.chat.asked import Asked, Wrong
 from daemon.chat.facts import Facts
 from daemon.chat.saying import line
-from rules.events import FundingRate, Liquidation
+from rules import spelling
+from rules.events import FundingRate, Liquidation, StablecoinQuote
 from rules.instruments import coin_of
-from rules.units import duration_ms, say_duration, say_money, say_price, say_rate, say_share
+from rules.units import duration_ms, say_money, say_price, say_rate, say_share
 from sinks.wording import say_length
 from storage.log import events_in_time
 from storage.newest import newest_quotes, newest_rates
 
 LONGEST_MS = 86_400_000
-HOUR_MS = 3_600_000
+PEG_DIGITS_MAX = 9
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_-]{0,39}")
 
 
 async def funding(facts: Facts, asked: Asked) -> list[str]:
     """The predicted rate of every perpetual of a coin, the highest first."""
-    coin = _coin(asked)
+    coin = _perpetual(asked)
     views = facts.views()
     if views is None:  # no tables are served, so nobody follows it; what rules want is in the log
         found = await newest_rates(facts.database, coin, facts.clock() - LONGEST_MS)
@@ -34,11 +37,11 @@ async def funding(facts: Facts, asked: Asked) -> list[str]:
 
 async def liquidations(facts: Facts, asked: Asked) -> list[str]:
     """What was liquidated of a coin, by side, with the largest."""
-    coin = _coin(asked, most=2)
+    coin, length = _perpetual(asked, most=2), asked.words[1] if len(asked.words) > 1 else "1h"
     try:
-        length_ms = duration_ms(asked.words[1]) if len(asked.words) > 1 else HOUR_MS
+        length_ms = duration_ms(length)
     except (ValueError, OverflowError):
-        raise Wrong(f"{asked.words[1]} is no length of time.") from None
+        raise Wrong(f"{length} is no length of time.") from None
     if not 0 < length_ms <= LONGEST_MS:
         raise Wrong("At most 24h.")
     now_ms = facts.clock()
@@ -53,9 +56,11 @@ async def liquidations(facts: Facts, asked: Asked) -> list[str]:
                 if largest is None or event.notional_usd > largest.notional_usd:
                     largest = event
     if largest is None:
-        return [line(f"No liquidation of {coin} was heard in the last {say_duration(length_ms)}.")]
+        return [
+            line(f"No liquidation of {coin} was heard in the last {asked.words[1] if len(asked.words) > 1 else '1h'}.")
+        ]
     return [
-        line(f"liquidations in the last {say_duration(length_ms)}", head=coin),
+        line(f"liquidations in the last {asked.words[1] if len(asked.words) > 1 else '1h'}", head=coin),
         *(line(f"{say_money(totals[side])} in {counts[side]:,}", head=f"{side}s") for side in sorted(totals)),
         line(f"{say_money(largest.notional_usd)} {largest.side} {largest.symbol} on {largest.venue}", head="largest"),
     ]
@@ -70,8 +75,7 @@ async def peg(facts: Facts, asked: Asked) -> list[str]:
     now_ms = facts.clock()
     found = [
         line(
-            f"{say_price(quote.price)},",
-            "" if not quote.target else f"{say_share(quote.price / quote.target - 1)} from its peg,",
+            f"{_worth(quote)},",
             f"{say_length(max(0, now_ms - quote.received_ms))} ago",
             head=venue,
         )
@@ -86,7 +90,36 @@ def _said(rate: FundingRate) -> str:
     return paid if rate.interval_h == 8 else f"{paid} ({say_rate(rate.rate_8h)} per 8 h)"
 
 
-def _coin(asked: Asked, *, most: int = 1) -> str:
-    if not 1 <= len(asked.words) <= most or not asked.words[0].isalnum():
+def _worth(quote: StablecoinQuote) -> str:
+    """`0.999966, 0.0034% below its peg`: in so many digits that one sees it is off."""
+    if not quote.target:
+        return say_price(quote.price)
+    off = quote.price - quote.target
+    depth = abs(off) / quote.target
+    share = say_rate(depth) if depth < 0.001 else say_share(depth)
+    if share == "0%":
+        return f"{say_price(quote.target)}, at its peg"
+    digits = 4
+    while digits < PEG_DIGITS_MAX and abs(round(quote.price, digits) - quote.price) > abs(off) / 20:
+        digits += 1
+    price = f"{quote.price:.{digits}f}".rstrip("0").rstrip(".")
+    return f"{price}, {share} {'below' if off < 0 else 'above'} its peg"
+
+
+def _perpetual(asked: Asked, *, most: int = 1) -> str:
+    """The coin that is meant: by its own name, or by that of one of its instruments."""
+    name = _first(asked, most).upper()
+    try:
+        return coin_of(spelling.symbol(name))
+    except ValueError as exc:
+        raise Wrong(str(exc)) from None
+
+
+def _coin(asked: Asked) -> str:
+    return _first(asked, 1).upper()
+
+
+def _first(asked: Asked, most: int) -> str:
+    if not 1 <= len(asked.words) <= most or not _NAME.fullmatch(asked.words[0]):
         raise Wrong("Name one coin.")
-    return asked.words[0].upper()[:20]
+    return asked.words[0]

@@ -13,9 +13,11 @@ from rules.delivery import Matchers, Silence
 from rules.delivery.matchers import thing
 from rules.selection import Selection
 from rules.units import duration_ms
+from sinks.fit import cut
 from sinks.wording import say_when
 
 LONGEST_MS = 30 * 86_400_000
+REASON_MAX = 200  # letters
 ALIKE_MAX = 5  # silences of one press that each say until when, and by whom
 LISTED_MAX = 30
 _LETTERS_MIN = 4  # of an id
@@ -23,9 +25,9 @@ _LETTERS_MIN = 4  # of an id
 
 async def mute(facts: Facts, asked: Asked) -> list[str]:
     """Keep a rule, a symbol or a venue quiet."""
-    if len(asked.words) != 2:
+    if len(asked.words) < 2:
         raise Wrong("Say what, and for how long.")
-    name, length = asked.words
+    name, length, *why = asked.words
     try:
         length_ms = duration_ms(length)
     except (ValueError, OverflowError):
@@ -37,6 +39,7 @@ async def mute(facts: Facts, asked: Asked) -> list[str]:
     silence = await facts.silences.add(
         author=f"{asked.who} (Telegram)",
         matchers=matchers,
+        reason=cut(" ".join(why), REASON_MAX),
         until_ms=now_ms + length_ms,
         silence_id=blake2b(asked.name.encode(), digest_size=6).hexdigest(),
     )
@@ -55,7 +58,7 @@ async def silences(facts: Facts, asked: Asked) -> list[str]:
     for alike in _alike(told):
         if len(alike) > ALIKE_MAX:  # one press under a digest
             shown.append(line(f"{len(alike):,} alerts are quiet {_until(alike[0], now_ms, 'they clear')}:"))
-            shown += [line(_what(one, alerts), head=one.silence_id) for one in alike[:LISTED_MAX]]
+            shown += [line(_what(one, alerts), head=one.short_id) for one in alike[:LISTED_MAX]]
             if len(alike) > LISTED_MAX:
                 shown.append(line(f"and {len(alike) - LISTED_MAX:,} more; /unmute takes a rule or a symbol, too"))
         else:
@@ -80,7 +83,7 @@ async def unmute(facts: Facts, asked: Asked) -> list[str]:
         raise Wrong(f"No silence is called {asked.words[0]}; /silences lists them.")
     ended = [one for one in chosen if await facts.silences.end(one.silence_id, f"{asked.who} (Telegram)")]
     facts.heard()
-    return [line(_what(one, alerts), "is told again", head=one.silence_id) for one in ended] or [
+    return [line(_what(one, alerts), "is told again", head=one.short_id) for one in ended] or [
         line("It had ended already.")
     ]
 
@@ -121,13 +124,20 @@ def _chosen(facts: Facts, active: Sequence[Silence], name: str, alerts: Mapping[
     by_name = [one for one in active if _is_meant(one, name) or _is_about(facts, one, name, alerts)]
     if by_id or by_name:
         return by_id or by_name
+    one_coin = Selection(frozenset((name.upper(),)))
+    wide = [one for one in active if any(one_coin.matches(symbol.upper()) for symbol in one.matchers.symbols)]
+    if len(wide) == 1 and len(wide[0].matchers.symbols) == 1:
+        return wide
+    if len(wide) > 1:
+        named = "; ".join(f"{one.short_id} {one.matchers}" for one in wide[:ALIKE_MAX])
+        raise Wrong(f"{len(wide)} silences are about {name}, write the id of one: {named}")
     begun = [one for one in active if len(name) >= _LETTERS_MIN and one.silence_id.startswith(name.lower())]
     if len(begun) > 1:
         raise Wrong(f"{len(begun)} silences begin with {name}; write more of the id.")
     if not begun:
         among = [one for one in active if name.upper() in one.matchers.symbols or name in one.matchers.rules]
         if among and not _is_private(facts, among[0], alerts):
-            what, named = str(among[0].matchers), among[0].silence_id
+            what, named = str(among[0].matchers), among[0].short_id
             raise Wrong(f"{name} is quiet together with others ({what}): /unmute {named} ends that silence.")
     return begun
 
@@ -160,7 +170,7 @@ def _is_private(facts: Facts, silence: Silence, alerts: Mapping[str, Alert]) -> 
 
 
 def _said(silence: Silence, now_ms: int, alerts: Mapping[str, Alert]) -> str:
-    return line(f"{_what(silence, alerts)} is quiet {_until(silence, now_ms)}", head=silence.silence_id)
+    return line(f"{_what(silence, alerts)} is quiet {_until(silence, now_ms)}", head=silence.short_id)
 
 
 def _until(silence: Silence, now_ms: int, end: str = "it clears") -> str:

@@ -34,8 +34,8 @@ async def alerts(facts: Facts, asked: Asked) -> list[str]:
     now_ms = facts.clock()
     lines = [
         line(
-            say(alert, now_ms).headline,
-            f"for {say_length(max(0, now_ms - alert.started_ms))}, rule {alert.rule_id}",
+            f"{say(alert, now_ms).headline}; firing for {say_length(max(0, now_ms - alert.started_ms))},",
+            f"rule {alert.rule_id}",
             f"(acknowledged by {seen[alert.episode_id]})" if alert.episode_id in seen else "",
             head=alert.severity.upper(),
         )

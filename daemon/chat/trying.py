@@ -5,13 +5,15 @@ from daemon.chat.facts import Facts
 from daemon.chat.saying import line
 from daemon.chat.threads import Look, TooLong, hurried, in_thread
 from daemon.config.foreign import describe_rule
+from daemon.config.mistakes import GUESS, nearest, quote
 from daemon.config.model import Config
 from daemon.trial.backtest import Backtest, Report, replay
-from daemon.trial.explaining import Explanation, Standing, explain, living, verdict
+from daemon.trial.explaining import Explanation, Standing, explain, living, outcome, said_key, verdict
 from daemon.trial.neighbours import said_value, unit_of
 from rules.alerts import Phase
+from rules.events import FeedHealth
 from rules.spec import RuleSpec
-from rules.units import duration_ms, say_duration
+from rules.units import duration_ms
 from sinks.wording import say_length, say_when
 
 LONGEST_MS = 30 * 86_400_000
@@ -35,24 +37,39 @@ async def why(facts: Facts, asked: Asked, *, patience_s: float = PATIENCE_S) -> 
     lines += [_standing(spec, one, now_ms) for one in found.standings[:NEAREST]]
     for change in found.transitions[:NEAREST]:
         muted = "" if change.muted is None else f"not told: {change.muted}"
-        lines.append(line(say_when(change.at_ms, now_ms), change.change, " ".join(change.key.values()), muted))
+        lines.append(line(say_when(change.at_ms, now_ms), change.change, said_key(change.key), muted))
     lanes = {entry.lane: entry for entry in reversed(found.messages)}  # of each its newest
     for last in sorted(lanes.values(), key=lambda entry: -entry.created_ms):
-        told_ms = found.together.get(last.merged_into or "")
-        status = last.status if told_ms is None else f"told together with others, {say_when(told_ms, now_ms)},"
-        lines.append(line(f"{status} to {last.lane}", last.reason or "", head="last message"))
+        told = outcome(last, found.together, lambda at_ms: say_when(at_ms, now_ms))
+        lines.append(line(told, head="last message:"))
     return lines
 
 
 def _standing(spec: RuleSpec, one: Standing, now_ms: int) -> str:
     """What stands there now, the limit, and how old that is."""
-    value = "no data" if one.value is None else said_value(spec, one.value, one.limit)
+    ago = "" if one.heard_ms is None else f"{say_length(max(0, now_ms - one.heard_ms))} ago"
     if one.limit is None and one.value is not None:
-        value = verdict(one.value)
+        return line(_verdict(spec, one), f"heard {ago}" if ago else "", head=one.key)
+    value = "no data" if one.value is None else said_value(spec, one.value, one.limit)
     limit = "" if one.limit is None else f"of {unit_of(spec)(one.limit)}"
     phase = "over at once" if one.phase is Phase.INACTIVE and spec.compile().is_momentary else one.phase
-    age = "" if one.heard_ms is None else f", {say_length(max(0, now_ms - one.heard_ms))} ago"
-    return line(value, limit, f"({phase}){age}", head=one.key)
+    return line(value, limit, f"({phase}){f', {ago}' if ago else ''}", head=one.key)
+
+
+def _verdict(spec: RuleSpec, one: Standing) -> str:
+    """`is down, and it fires;`: how a condition stands, which has no number."""
+    value = one.value or 0.0
+    held = _FEED.get(value, "") if spec.ON is FeedHealth else ""
+    return f"{held or f'the condition {verdict(value)}'}{_PHASES[one.phase]};"
+
+
+_FEED = {1.0: "is down", 0.0: "is not down"}
+_PHASES = {
+    Phase.INACTIVE: "",
+    Phase.PENDING: ", not yet for long enough to fire",
+    Phase.FIRING: ", and it fires",
+    Phase.RECOVERING: ", and it still fires until it is over for long enough",
+}
 
 
 async def backtest(facts: Facts, asked: Asked, *, patience_s: float = PATIENCE_S) -> list[str]:
@@ -73,17 +90,21 @@ async def backtest(facts: Facts, asked: Asked, *, patience_s: float = PATIENCE_S
         return [line(f"That takes longer than {patience_s:g} s; try a shorter time, or tocsin backtest.")]
     (rule,) = report.rules
     tally = rule.tally
+    messages = ", ".join(f"{count:,} to {sink}" for sink, count in report.messages.items()) or "none"
+    fired = f", firing for {say_length(tally.firing_ms)}" if tally.firing_ms >= 1_000 else ""
     return [
-        line(f"{report.events:,} events in {say_duration(length_ms)}", head=spec.id),
-        line(f"fires {tally.fires:,}, escalated {tally.escalations:,}, flaps {tally.flaps:,}"),
-        line(f"messages {tally.messages:,}, firing for {say_duration(tally.firing_ms - tally.firing_ms % 1_000)}"),
+        line(f"{report.events:,} events in {asked.words[1]}", head=spec.id),
+        line(f"fires {tally.fires:,}, escalated {tally.escalations:,}, flaps {tally.flaps:,}{fired}"),
+        line("messages:", messages),
     ]
 
 
 def _rule(facts: Facts, name: str) -> RuleSpec:
-    spec = next((one for one in facts.config().rules if one.id == name), None)
+    rules = {one.id: one for one in facts.config().rules}
+    spec = rules.get(name) or next((one for one in rules.values() if one.id.lower() == name.lower()), None)
     if spec is None:
-        raise Wrong(f"There is no rule {name}; /rules lists them.")
+        alike = nearest(name, rules)
+        raise Wrong(f"There is no rule {quote(name)}; {alike if alike.startswith(GUESS) else '/rules lists them.'}")
     if spec.compile().on.IS_PRIVATE:
         raise Wrong("This rule is about an account, which is not for a chat; ask at the command line.")
     return spec

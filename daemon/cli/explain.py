@@ -1,7 +1,7 @@
 """`tocsin explain`: why does this rule speak, or not?"""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,7 @@ async def _explained(address: str, spec: "RuleSpec", limit: int) -> "Explanation
 
 def _show(found: "Explanation", limit: int) -> None:
     from daemon.config.foreign import describe_rule
+    from daemon.trial.explaining import outcome, said_key
     from daemon.trial.neighbours import said_value
 
     now_ms = wall_ms()
@@ -74,7 +75,7 @@ def _show(found: "Explanation", limit: int) -> None:
             (
                 (
                     say_moment(one.at_ms),
-                    " ".join(one.key.values()),
+                    said_key(one.key),
                     one.change,
                     one.severity,
                     "-" if one.value is None else said_value(found.spec, one.value, None),
@@ -85,7 +86,7 @@ def _show(found: "Explanation", limit: int) -> None:
             ),
         )
     if found.messages:
-        click.echo(f"\nthe last message: {_verdict(found.messages[0], found.together)}")
+        click.echo(f"\nthe last message: {outcome(found.messages[0], found.together, say_moment)}")
         headers = ("ID", "when", "sink", "", "change", "status", "why")
         show(headers, (_message(entry) for entry in found.messages), fold=frozenset({"why"}))
     elif found.transitions:
@@ -128,28 +129,14 @@ def _limit(one: "Standing", say: Callable[[float], str]) -> str:
 
 
 def _message(entry: "Entry") -> tuple[object, ...]:
+    from daemon.trial.explaining import said_key
+
     return (
         entry.key[:8],
         say_moment(entry.created_ms),
         entry.lane,
-        " ".join(entry.alert_key.values()),
+        said_key(entry.alert_key) if entry.alert_key else "",
         entry.change or "",
         entry.status,
         entry.reason or "",
     )
-
-
-def _verdict(entry: "Entry", together: Mapping[str, int]) -> str:
-    """What became of it, in a sentence; `together`: when what told it with others was sent."""
-    what = f"{entry.change or 'a word'} to {entry.lane}"
-    if (told_ms := together.get(entry.merged_into or "")) is not None:
-        why = f" ({entry.reason})" if entry.reason else ""
-        return f"{what} was told together with others at {say_moment(told_ms)}{why}"
-    match entry.status:
-        case "sent":
-            return f"{what} was sent at {say_moment(entry.finished_ms or entry.created_ms)}"
-        case "waiting":
-            return f"{what} waits{f': {entry.reason}' if entry.reason else ''}"
-        case "sending":
-            return f"{what} is on its way"
-    return f"{what} was not sent: {entry.reason or entry.status}"

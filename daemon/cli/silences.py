@@ -138,17 +138,18 @@ def add(
 @click.pass_context
 def end(ctx: click.Context, silence_id: str, files: tuple[Path, ...], database: str | None) -> None:
     """End the silence ID now; the first letters are enough."""
+    from rules.delivery.silences import called
     from storage.silences import Silences
 
     async def work(database: "Database") -> tuple[str, int]:
         acts = Silences(database)
-        found = await acts.find(silence_id)
+        found = called(await acts.find(silence_id), silence_id, wall_ms())
         if len(found) != 1:
             what = "no silence has this ID" if not found else "several begin so; write more of the ID"
             return f"tocsin: {silence_id}: {what}; `tocsin silences list` shows them", FAILED
         if await acts.end(found[0].silence_id, _who()):
-            return f"{found[0].silence_id}: ended", 0
-        return f"tocsin: {found[0].silence_id}: it has ended already", FAILED
+            return f"{found[0].short_id}: ended", 0
+        return f"tocsin: {found[0].short_id}: it has ended already", FAILED
 
     said, code = asyncio.run(_inside(nearer(ctx, files, database), work))
     click.echo(said, err=code != 0)
@@ -171,7 +172,7 @@ def _list(where: Where, everything: bool) -> None:
     show(
         ("ID", "age", "who", "what", "until", "why"),
         (
-            (one.silence_id, ago(one.created_ms, now_ms), one.author, _meant(one), _until(one, now_ms), one.reason)
+            (one.short_id, ago(one.created_ms, now_ms), one.author, _meant(one), _until(one, now_ms), one.reason)
             for one in found
         ),
         fold=frozenset({"what", "why"}),

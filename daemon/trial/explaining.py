@@ -1,6 +1,6 @@
 """One rule, as it stands now: what it looks at, how near each is to firing, and what became of what it said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -101,6 +101,40 @@ def verdict(value: float) -> str:
     return {1.0: "holds", 0.0: "does not hold"}.get(value, "holds no more, and is not clear yet")
 
 
+def said_key(key: Mapping[str, str]) -> str:
+    """`binance BTC-USDT-PERP`, and `okx.market` alone: a feed's name begins with its venue."""
+    names = list(key.values())
+    return " ".join(name for name in names if not any(one.startswith(f"{name}.") for one in names)) or "all"
+
+
+def outcome(entry: Entry, together: Mapping[str, int], say_time: Callable[[int], str]) -> str:
+    """What became of a message, in a sentence; `together`: when what told it with others was sent."""
+    lane, what = entry.lane, _TOLD.get(entry.change or "", "of it")
+    reason = (entry.reason or "").removeprefix("muted: ")
+    if (told_ms := together.get(entry.merged_into or "")) is not None:
+        why = f" ({reason})" if reason else ""
+        return f"{lane} was told {what} together with others at {say_time(told_ms)}{why}"
+    match entry.status:
+        case "sent":
+            return f"{lane} was told {what} at {say_time(entry.finished_ms or entry.created_ms)}"
+        case "waiting":
+            return f"{lane} will be told {what}{f': {reason}' if reason else ''}"
+        case "sending":
+            return f"{lane} is being told {what}"
+    return f"{lane} was not told {what}: {reason or entry.status}"
+
+
+_TOLD = {
+    "pending": "that it is pending",
+    "lapsed": "that it lapsed",
+    "fired": "that it fired",
+    "escalated": "that it escalated",
+    "eased": "that it eased",
+    "cleared": "that it cleared",
+    "still": "that it still fires",
+}
+
+
 def living(found: Explanation, trackers: Sequence[Tracker], now_ms: int) -> Explanation:
     """The same, with what a running engine knows in place of what is stored of it, which are samples."""
     standings = {one.key: one for one in found.standings}
@@ -179,7 +213,7 @@ def _standing(tracker: Tracker, state: AlertState | None, at_ms: int, parts: Seq
         far = max((part.far for part in parts if part.far is not None), default=far)
     alert = state.alert if state is not None else None
     return Standing(
-        key=_said(tracker.key),
+        key=said_key(tracker.key),
         value=None if score is None else score * ladder.sign,
         limit=ladder.shown[min(rung, len(ladder.enters) - 1)],
         far=far,
@@ -193,7 +227,7 @@ def _standing(tracker: Tracker, state: AlertState | None, at_ms: int, parts: Seq
 
 def _silent(state: AlertState, rule: Rule) -> Standing:
     return Standing(
-        key=_said(state.key),
+        key=said_key(state.key),
         value=None,
         limit=rule.ladder.shown[0],
         far=None,
@@ -207,7 +241,3 @@ def _silent(state: AlertState, rule: Rule) -> Standing:
 def _since(state: AlertState) -> int:
     """Since when it fires; before that and after, since when it waits."""
     return state.alert.started_ms if state.phase is Phase.FIRING and state.alert is not None else state.since_ms
-
-
-def _said(key: dict[str, str]) -> str:
-    return " ".join(key.values()) or "all"

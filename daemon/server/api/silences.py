@@ -8,6 +8,7 @@ from daemon.server.api.naming import doubts_of
 from daemon.server.api.resource import Asked, Limit, Request, Resource, Scope, Severities, Told, Trouble
 from rules.alerts import Severity
 from rules.delivery import Matchers, Silence
+from rules.delivery.silences import SHORT, called
 from rules.units import duration_ms
 from storage.episodes import alert_of, alerts_of
 
@@ -209,10 +210,13 @@ async def _stop(house: "House", request: Request) -> OneSilenceAnswer:
 
 
 async def _find(house: "House", silence_id: str) -> Silence:
-    found = await _public(house, await house.silences.find(silence_id))
-    for one in found:
-        if one.silence_id == silence_id:
-            return one
+    """By its id, or by as much of it as chats and the command line show."""
+    begun = await house.silences.find(silence_id) if len(silence_id) >= SHORT else []
+    found = called(await _public(house, begun), silence_id, house.clock())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Trouble(409, "ambiguous", "several ids begin so; write more of it", "id")
     raise Trouble(404, "not_found", "there is no silence of this id; GET /api/silences lists them", "id")
 
 

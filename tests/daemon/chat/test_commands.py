@@ -82,6 +82,7 @@ async def test_questions_about_rules_and_the_market(tmp_path: Path, venue: Venue
             while len(await query_events(house.database, type="liquidation")) < 2:  # noqa: ASYNC110 - the recorder writes
                 await asyncio.sleep(0.005)
         funding = await asked(phone, "/funding btc")
+        of_one = await asked(phone, "/funding btc-usdt-perp")
         liquidations = await asked(phone, "/liquidations BTC 1h")
         peg = await asked(phone, "/peg USDT")
         why = await asked(phone, "/why cheap")
@@ -94,27 +95,36 @@ async def test_questions_about_rules_and_the_market(tmp_path: Path, venue: Venue
                 "/liquidations BTC 9d",
                 "/peg XYZ",
                 "/why nothing",
+                "/why cheep",
                 "/backtest cheap",
+                "/funding btcusdt",
+                "/liquidations bitcoin",
             )
         ]
 
     assert funding.startswith("okx 0.01% per 4 h (0.02% per 8 h), BTC-USDT-PERP, ")
+    assert of_one.startswith("okx 0.01% per 4 h (0.02% per 8 h), BTC-USDT-PERP, ")
     assert (
         "BTC liquidations in the last 1h\nlongs $200k in 1\nshorts $100k in 1\nlargest $200k long BTC-USDT-PERP on okx"
         == liquidations
     )
-    assert peg.startswith("USDT as each source says\ndefillama 0.97, -3% from its peg, ")
+    assert peg.startswith("USDT as each source says\ndefillama 0.97, 3% below its peg, ")
     assert why.startswith("cheap")
     assert "USDT" in why
-    assert "last message sent to phone" in why
-    assert "fires 1, escalated 0, flaps 0" in backtest
+    assert re.search(r"last message: phone was told that it fired at [0-9:]+Z$", why)
+    assert re.fullmatch(
+        r"cheap \d+ events in 7d\nfires 1, escalated 0, flaps 0(, firing for \d+s)?\nmessages: 1 to phone", backtest
+    )
     assert [
         "Name one coin.",
         "No funding of DOGE was heard; is it among server.live, or in a rule?",
         "At most 24h.",
         "No quote of XYZ was heard.",
         "There is no rule nothing; /rules lists them.",
+        "There is no rule cheep; did you mean cheap?",
         "Name one rule, and how far back.",
+        "'BTCUSDT' is not how it is spelled here; write BTC, or BTC-USDT-PERP",
+        "'BITCOIN' is called BTC here; write BTC",
     ] == [text.splitlines()[0] for text in wrong]
 
 
@@ -167,7 +177,7 @@ async def test_why_says_what_stands_now_and_how_old_it_is(tmp_path: Path, venue:
     age = r"(\d+s) ago"
     assert re.fullmatch(rf"okx BTC-USDT-PERP 0.03% of 0.05% \(inactive\), {age}", why["hot"])
     assert re.fullmatch(rf"okx BTC-USDT-PERP( long)? \$2m of \$1m \(over at once\), {age}", why["whale"])
-    assert re.fullmatch(rf"okx BTC-USDT-PERP holds \(firing\), {age}", why["both"])
+    assert re.fullmatch(rf"okx BTC-USDT-PERP the condition holds, and it fires; heard {age}", why["both"])
     assert re.fullmatch(rf"okx 0.03% per 8 h, BTC-USDT-PERP, {age}", funding)
 
 
@@ -175,10 +185,10 @@ async def test_a_peg_is_told_as_each_source_says_it_now(tmp_path: Path, venue: V
     """The log keeps samples; what is served in the tables is as fresh as the feed."""
     venue.prices["USDT"] = 1.0
     sections: dict[str, Any] = {"storage": {"url": str(tmp_path / "t.db"), "sample_every": "1h"}}
-    for tables, seen in ((True, "1.001, 0.1% from its peg, "), (False, "1, 0% from its peg, ")):
+    for tables, seen in ((True, "0.999966, 0.0034% below its peg, "), (False, "1, at its peg, ")):
         server = {"port": 0, "tables": tables, "live": []}
         async with home_of(tmp_path, venue, phone, server=server, **sections).living() as house:
-            for price in (1.0, 1.001):
+            for price in (1.0, 0.999966):
                 now_ms = house.clock()
                 place: dict[str, Any] = {"coin": "USDE", "at_ms": now_ms, "received_ms": now_ms}
                 await house._bus.publish(
@@ -345,8 +355,53 @@ async def test_a_venue_is_muted_and_told_again(tmp_path: Path, venue: Venue, pho
     assert "venue okx is quiet until " in muted
     assert [("okx",)] == [one.matchers.venues for one in silences]
     assert "venue okx is told again" in again
-    assert part.startswith("eth is quiet together with others (rule cheap, symbol BTC or ETH): /unmute 0badc0de99 ends")
-    assert "0badc0de99 rule cheap, symbol BTC or ETH is told again" == begun
+    assert part.startswith("eth is quiet together with others (rule cheap, symbol BTC or ETH): /unmute 0badc0de ends")
+    assert "0badc0de rule cheap, symbol BTC or ETH is told again" == begun
+
+
+async def test_a_mute_may_say_why(tmp_path: Path, venue: Venue, phone: Telegram) -> None:
+    """And whoever wonders is told."""
+    venue.prices["USDT"] = 1.0
+    async with home_of(tmp_path, venue, phone).living() as house:
+        muted = await asked(phone, "/mute SOL 1h because of CPI")
+        (silence,) = await house.silences.listing()
+
+    assert "because of CPI" == silence.reason
+    assert "by @anna (Telegram): because of CPI" in muted
+
+
+async def test_an_unmute_of_a_coin_finds_the_silence_of_its_instrument(
+    tmp_path: Path, venue: Venue, phone: Telegram
+) -> None:
+    """And says which there are, if it is about several."""
+    venue.prices["USDT"] = 1.0
+    async with home_of(tmp_path, venue, phone).living() as house:
+        for name, quote in (("22cd6418aa00", "USDT"), ("33cd6418aa00", "USDC")):
+            meant = Matchers(symbols=(f"ETH-{quote}-PERP",))
+            until_ms = house.clock() + HOUR_MS
+            await house.silences.add(author="ben", matchers=meant, until_ms=until_ms, silence_id=name)
+        await until(lambda: len(house.post.silences) == 2)
+        several = await asked(phone, "/unmute ETH")
+        shown = await asked(phone, "/silences")
+        first = await asked(phone, "/unmute 22cd6418")
+        last = await asked(phone, "/unmute eth")
+
+    assert several.startswith(
+        "2 silences are about ETH, write the id of one: 22cd6418 symbol ETH-USDT-PERP; 33cd6418 symbol ETH-USDC-PERP\n"
+    )
+    assert ["22cd6418", "33cd6418"] == [row.split()[0] for row in shown.splitlines()]
+    assert "22cd6418 symbol ETH-USDT-PERP is told again" == first
+    assert "33cd6418 symbol ETH-USDC-PERP is told again" == last
+
+
+async def test_telegrams_first_word_is_greeted(tmp_path: Path, venue: Venue, phone: Telegram) -> None:
+    """Whoever opens a bot presses Start."""
+    venue.prices["USDT"] = 1.0
+    async with home_of(tmp_path, venue, phone).living():
+        said = await asked(phone, "/start")
+
+    assert said.startswith("Hello! ")
+    assert said.endswith("/help lists them.")
 
 
 async def test_a_mute_heard_again_after_a_crash_is_the_same(tmp_path: Path, venue: Venue, phone: Telegram) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rules.alerts import Change
+from rules.delivery import Matchers
 from storage.database import Database
 from storage.journal import Journal
 from storage.silences import Silences
@@ -26,6 +27,21 @@ async def test_a_silence_is_added_listed_and_ended(tmp_path: Path) -> None:
     assert (1, "", f"tocsin: {name}: it has ended already\n") == again
     assert "no silence counts now\n" == (await answered(tmp_path, "silences", "--db", url, "list"))[1]
     assert name in (await answered(tmp_path, "silences", "--db", url, "list", "--all"))[1]
+
+
+async def test_a_silence_of_a_chat_is_shown_by_as_much_of_its_id_as_it_shows_itself(tmp_path: Path) -> None:
+    """And ends by that."""
+    url = await remembered(tmp_path)
+    database = await Database.open(url, create=False)
+    meant = Matchers(symbols=("BTC",))
+    until_ms = database.clock() + 3_600_000
+    await Silences(database).add(author="anna", matchers=meant, until_ms=until_ms, silence_id="22cd6418aa00ff11")
+    await database.close()
+    _, listed, _ = await answered(tmp_path, "silences", "--db", url)
+    ended = await answered(tmp_path, "silences", "--db", url, "end", "22cd6418")
+
+    assert "22cd6418" == listed.splitlines()[1].split()[0]
+    assert (0, "22cd6418: ended\n") == ended[:2]
 
 
 async def test_one_alert_is_quiet_until_it_clears(tmp_path: Path) -> None:

@@ -159,6 +159,22 @@ async def test_no_field_is_refused_in_the_words_of_a_library(house: House, model
         assert re.search("Input should|valid |pydantic|validation", said) is None, (name, value, said)
 
 
+async def test_a_silence_ends_by_as_much_of_its_id_as_people_are_shown(house: House) -> None:
+    """Not if several begin so, unless only one of them still counts."""
+    for name in ("22cd6418aa01", "22cd6418bb02"):
+        await house.silences.add(
+            author="ben", matchers=Matchers(symbols=("BTC",)), until_ms=house.clock() + HOUR_MS, silence_id=name
+        )
+    several, trouble = await ask(house, "/api/silences/22cd6418", "DELETE")
+    whole, _ = await ask(house, "/api/silences/22cd6418bb02", "DELETE")
+    left, ended = await ask(house, "/api/silences/22cd6418", "DELETE")
+    over, _ = await ask(house, "/api/silences/22cd6418aa01", "DELETE")
+
+    assert (409, 200, 200, 409) == (several, whole, left, over)
+    assert "several ids begin so; write more of it" in str(trouble)
+    assert "22cd6418aa01" == ended["silence"]["id"]
+
+
 async def test_the_first_letters_of_an_id_end_nothing(house: House) -> None:
     _, begun = await silence(house, symbol=["BTC"], duration="4h")
     for name in (begun["silence"]["id"][:4], "nothing", "%25"):
