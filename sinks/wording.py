@@ -81,7 +81,9 @@ def _spoken(ms: int) -> str:
 
 
 def say_peak(alert: Alert, sentences: Sentences) -> str:
-    """`, peak 0.0975% per 8 h`: how far it went; a condition has no limit and went nowhere."""
+    """`, peak 0.0975% per 8 h`, `, lowest 412 USDT`: how far it went; a condition has no limit and went nowhere."""
+    falls = alert.threshold is not None and alert.peak < alert.threshold
+    word = "lowest" if falls else "peak"
     if sentences.peak:
-        return f", peak {sentences.peak}"
-    return "" if alert.threshold is None else f", peak {alert.peak:.6g}"
+        return f", {word} {sentences.peak}"
+    return "" if alert.threshold is None else f", {word} {alert.peak:.6g}"

@@ -136,7 +136,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
         reading = Reading("margin ratio ", value, "", limit, alert.value)
     else:
         reading = Reading("", value, f" {facts.get('coin')} {facts.get('balance')}", limit, alert.value)
-    return Sentences(f"{who}: {reading}", peak=peak, reading=reading)
+    return Sentences(f"{who}: {reading}", peak=peak if is_ratio else f"{peak} {facts.get('coin')}", reading=reading)
 
 
 SPEC = AccountRule

@@ -136,7 +136,8 @@ def say(alert: Alert, now_ms: int) -> Sentences:
         prices = f"mark {units.say_price(mark)}, reduced at {units.say_price(reduced)}"
     others = (f"{one.before}{one.value}{one.after}" for one in parts.values())  # the limit is not theirs
     details = tuple(part for part in (prices, *others) if part is not None)
-    return Sentences(f"{who}: {reading}", details, _said(what, alert.peak, alert.threshold), reading)
+    peak = f"{'rank ' if what == 'level' else ''}{_said(what, alert.peak, alert.threshold)}"
+    return Sentences(f"{who}: {reading}", details, peak, reading)
 
 
 SPEC = Adl

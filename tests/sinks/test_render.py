@@ -96,6 +96,15 @@ def test_a_change_says_since_when_and_the_peak() -> None:
     assert "since 12:01:00Z, peak 0.0975% per 8 h" == message.lines[-1]
 
 
+def test_what_fell_says_how_low_it_was() -> None:
+    """A balance of 412 below a limit of 500 has no peak."""
+    fallen = replace(CALM, threshold=500.0, peak=412.0, value=600.0)
+    risen = replace(CALM, threshold=0.0005, peak=0.000975)
+
+    assert said(Change.CLEARED, fallen, now_ms=CALM.at_ms).lines[0].endswith(", lowest 0.0975% per 8 h")
+    assert said(Change.CLEARED, risen, now_ms=CALM.at_ms).lines[0].endswith(", peak 0.0975% per 8 h")
+
+
 def test_a_cleared_alert_says_how_long_it_lasted() -> None:
     """And no longer that it holds."""
     message = said(Change.CLEARED, CALM)

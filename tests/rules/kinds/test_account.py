@@ -57,6 +57,7 @@ def test_each_part_of_a_balance_can_be_watched(part: str, value: float) -> None:
 
     assert value == fired.alert.value
     assert f"main: {value:g} USDT {part} (limit 0.5)" == say(fired.alert, NOON).headline
+    assert f"{value:g} USDT" == say(fired.alert, NOON).peak
 
 
 def test_each_account_has_its_own_alert() -> None:

@@ -128,6 +128,12 @@ def test_it_is_said() -> None:
     assert "4%" == sentences.peak
 
 
+def test_how_far_a_rank_went_is_said_as_a_rank() -> None:
+    (fired,) = Engine([rule(**ADL, level=3)]).observe(row(level=4), NOON)
+
+    assert "rank 4" == say(fired.alert, NOON).peak
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
