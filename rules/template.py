@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 from string import Formatter
+
+from rules.units import say_number
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPEC = re.compile(r"[+,]?\d{0,2},?(?:\.\d{1,2})?[%fgde]?", re.ASCII)
@@ -36,9 +39,19 @@ def fill(text: str, facts: Mapping[str, object]) -> str:
         if name is not None:
             value = facts.get(name)
             try:
-                out.append("?" if value is None else format(value, spec or ""))
+                out.append("?" if value is None else _say(value, spec or ""))
             except (ValueError, TypeError):  # the format is for numbers and this is a text
                 out.append(str(value))
             except OverflowError:  # an integer that no float can hold
                 out.append("?")
     return "".join(out)
+
+
+def _say(value: object, spec: str) -> str:
+    """As the trader wants it; a number without a wish as people write it: 8 orders, not 8.0."""
+    if isinstance(value, float) and isfinite(value):
+        if not spec:
+            return say_number(value)
+        if spec.endswith("d") and value.is_integer():
+            return format(int(value), spec)
+    return format(value, spec)

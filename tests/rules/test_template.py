@@ -40,7 +40,7 @@ def test_what_is_not_a_field_with_a_number_format_is_refused(text: str) -> None:
         ("{{not a field}}", "{not a field}"),
         ("{gone}", "?"),
         ("{symbol:.2f}", "BTC"),
-        ("{count:d}", "3.0"),
+        ("{count} of {count:d}, {price}", "3 of 3, 85,296.6"),
         ("{flag}", "True"),
         ("{huge:.1f}", "?"),
     ],
