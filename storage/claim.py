@@ -141,7 +141,7 @@ class _Desk:
         if form is Form.DIGEST:
             kept = (await self._connection.execute(say.carried_by, {"the_key": head.key})).all()
             units = await self._waiting.units([row for row in kept if row.status == SUPPRESSED])
-            members = loudest_first([unit.member() for unit in units])
+            members = loudest_first([unit.member() for unit in units], is_late=head.text is None)
             severity = max([severity, *(unit.severity for unit in units)], key=lambda severity: severity.rank)
             is_repeat = is_repeat or any(row.repeats for row in kept)  # a copy of a part of it may have arrived
             if not members:

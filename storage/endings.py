@@ -130,7 +130,7 @@ async def _delivery(connection: AsyncConnection, head: Row[Any], rows: Sequence[
         form=form,
         severity=Severity(head.severity),
         change=Change.FIRED if form is Form.SUMMARY else None,
-        members=loudest_first([unit.member() for unit in units]),
+        members=loudest_first([unit.member() for unit in units], is_late=form is Form.DIGEST and head.text is None),
         words=None if head.text is None else to_words(head.text),
         created_ms=min(row.created_ms for row in rows),
         expires_ms=head.expires_ms,

@@ -25,9 +25,12 @@ KINDS = (  # in this order where they are equally severe: a percentage is neithe
 )
 
 
-def loudest_first(members: Sequence[Member]) -> tuple[Member, ...]:
-    """The worst first; of these what still fires, kind by kind; of a kind the largest, then the oldest, then by name."""
-    return tuple(sorted(members, key=_place))
+def loudest_first(members: Sequence[Member], *, is_late: bool = False) -> tuple[Member, ...]:
+    """The worst first; of these what still fires, kind by kind; of a kind the largest, then the oldest, then by name.
+
+    What happens in one moment is news as long as it is fresh. `is_late`, in a digest of what was kept back, it is over.
+    """
+    return tuple(sorted(members, key=lambda member: _place(member, is_late)))
 
 
 def shown(alert: Alert) -> Alert:
@@ -55,11 +58,11 @@ def excess(alert: Alert) -> float:
     return beyond / abs(limit) if limit else beyond
 
 
-def _place(member: Member) -> tuple[object, ...]:
+def _place(member: Member, is_late: bool) -> tuple[object, ...]:
     alert = shown(member.alert)
     size = dollars(alert) if alert.kind == "liquidation" else excess(alert)
     kind = KINDS.index(alert.kind) if alert.kind in KINDS else len(KINDS)
-    is_over = member.alert.ended_ms is not None
+    is_over = is_late if member.alert.is_momentary else member.alert.ended_ms is not None
     return (-alert.severity.rank, is_over, kind, -size, -dollars(alert), member.at_ms, _name(alert))
 
 

@@ -108,7 +108,7 @@ class Tray:
         if head.form is Form.DIGEST:
             _count(lane, sink, now_ms)
         lane.digests.pop(head.key, None)
-        members = loudest_first([unit.member() for unit in units])
+        members = loudest_first([unit.member() for unit in units], is_late=head.text is None)
         return Notice(
             key=head.key,
             form=head.form,

@@ -72,6 +72,15 @@ def test_percent_is_not_compared_with_dollars() -> None:
     assert [whales[1], whales[0], hot_one, mild, dead] == ranked(mild, dead, whales[0], hot_one, whales[1])
 
 
+def test_what_happened_in_one_moment_is_over_in_the_morning() -> None:
+    """It is news when it is fresh, and stands behind what still fires when it was kept back."""
+    (still,), (whale,) = rates(0.0006), orders(5e6)
+    firing = members(still, whale)
+
+    assert [whale, still] == [one.alert for one in loudest_first(firing)]
+    assert [still, whale] == [one.alert for one in loudest_first(firing, is_late=True)]
+
+
 def test_every_kind_has_its_place() -> None:
     assert sorted(ALL_KINDS) == sorted(KINDS)
 
