@@ -9,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     bindparam,
-    case,
     exists,
     func,
     insert,
@@ -24,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.alerts import Alert, Change
 from rules.delivery import Acknowledgement
-from storage.buttons import Panel, alerts_told, find, is_alive, is_token, to_panel
+from storage.buttons import Panel, alerts_told, find, is_alive, is_token, later, to_panel
 from storage.database import Database
 from storage.schema import buttons, outbox, silences, transitions
 from storage.silences import acknowledge, acknowledgement_of
@@ -83,13 +82,10 @@ answered_elsewhere = (  # so this message has only to say so
     .where(is_token, buttons.c.pressed_ms.is_(None), is_alive, buttons.c.place.is_(None))
     .values(place=bindparam("the_place"), shown_ms=null())
 )
-_behind_ms = func.coalesce(buttons.c.behind_ms, 0)
 fall_behind = (  # the other messages about these alerts, which offer what has just been answered
     update(buttons)
     .where(buttons.c.episode_id.in_(_some_episodes), buttons.c.token != bindparam("the_token"))
-    .values(  # later than any mark before, whatever the clock says: whoever has dealt with that one leaves this
-        behind_ms=case((_behind_ms < bindparam("now_ms"), bindparam("now_ms")), else_=_behind_ms + 1)
-    )
+    .values(behind_ms=later(buttons.c.behind_ms))
 )
 latest_change = select(func.max(transitions.c.at_ms)).where(transitions.c.episode_id.in_(_some_episodes))
 add_answer = insert(buttons)  # given without a message, and told as any other

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, and_, bindparam, func, null, or_, select, update
+from sqlalchemy import Row, and_, bindparam, exists, func, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.alerts import Change, Severity
@@ -21,7 +21,7 @@ from storage.deliveries import Delivery
 from storage.endings import next_over, says_so
 from storage.notices import SENDING, SENT, UNCERTAIN, WAITING, form_of
 from storage.rows import to_moment
-from storage.schema import alerts, buttons
+from storage.schema import alerts, buttons, lanes, outbox
 from storage.told import editable
 from storage.waiting import Waiting
 
@@ -29,7 +29,11 @@ EPISODES_MAX = 100  # that are looked at once; most of them wait for a message t
 
 _its_lane = buttons.c.lane == bindparam("the_lane")
 episodes_behind = (  # those that are loud enough for this hour
-    select(buttons.c.episode_id, func.max(buttons.c.behind_ms).label("behind_ms"))
+    select(
+        buttons.c.episode_id,
+        func.max(buttons.c.behind_ms).label("behind_ms"),
+        func.count(buttons.c.place).label("pressed"),
+    )
     .select_from(buttons.outerjoin(alerts, alerts.c.episode_id == buttons.c.episode_id))
     .where(
         _its_lane,
@@ -47,6 +51,13 @@ _has_caught_up = and_(  # what was answered meanwhile is still to be said
 lock_caught_up = (  # in the order of `answers.lock_buttons`, or a press at this moment would be the loser of a deadlock
     select(buttons.c.token).where(_has_caught_up).order_by(buttons.c.token).with_for_update()
 )
+lane_at_a_glance = select(  # and whether it is worth asking for any of these
+    lanes,
+    or_(
+        exists().where(buttons.c.lane == lanes.c.lane, buttons.c.behind_ms.is_not(None)),
+        exists().where(outbox.c.lane == lanes.c.lane, outbox.c.over_ms > 0),
+    ).label("lags"),
+).where(lanes.c.lane == bindparam("the_lane"))
 catch_up = update(buttons).where(_has_caught_up).values(behind_ms=null())
 
 
@@ -78,7 +89,8 @@ class Behind:
                 rows = await waiting.rows([one.episode_id])
                 if any(row.status in (WAITING, SENDING) for row in rows):
                     continue
-                delivery = await _delivery(connection, waiting, sink, rows, now_ms)
+                is_pressed = one.pressed > 0
+                delivery = await _delivery(connection, waiting, sink, rows, now_ms, is_pressed=is_pressed)
                 if delivery is None or quiet_until_ms(sink, delivery.severity, now_ms) is None:
                     return Lag(lane=sink.name, episode_id=one.episode_id, behind_ms=one.behind_ms, delivery=delivery)
             if (over := await next_over(connection, sink, now_ms, loud)) is not None:
@@ -98,7 +110,13 @@ class Behind:
 
 
 async def _delivery(
-    connection: AsyncConnection, waiting: Waiting, sink: SinkPolicy, rows: Sequence[Row[Any]], now_ms: int
+    connection: AsyncConnection,
+    waiting: Waiting,
+    sink: SinkPolicy,
+    rows: Sequence[Row[Any]],
+    now_ms: int,
+    *,
+    is_pressed: bool,
 ) -> Delivery | None:
     """The alert's first message and its latest, as they read now; None if they are not to be changed."""
     told = [row for row in rows if row.status in (SENT, UNCERTAIN) and form_of(row) is Form.ALERT]
@@ -109,8 +127,8 @@ async def _delivery(
     alert = (await waiting.alerts([latest.episode_id])).get(latest.episode_id)
     if edits is None or alert is None:
         return None
-    if alert.ended_ms is not None and not alert.is_momentary:
-        return None  # the end says who did what, and offers nothing
+    if alert.ended_ms is not None and not alert.is_momentary and not is_pressed:
+        return None  # the end says who did what, and offers nothing; unless a press has written over it
     history = (await connection.execute(say.history_of_episode, {"the_episode": latest.episode_id})).all()
     return Delivery(
         key=latest.key,

@@ -5,7 +5,7 @@ from secrets import token_hex
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rules.alerts import Alert
@@ -13,11 +13,13 @@ from rules.delivery.letters import Member
 from rules.delivery.ranking import loudest_first
 from storage.database import Database
 from storage.endings import message_over_again
+from storage.notices import SENDING, SENT
 from storage.rows import to_alert
 from storage.schema import alerts, buttons, outbox
 from storage.sentences import insert_once
 
 LAST_MS = 48 * 3_600_000  # what is older is answered with a command
+LATE_MS = 60_000  # a press tells how its message read, and may take so long to come here
 
 is_token = buttons.c.token == bindparam("the_token")
 is_alive = buttons.c.expires_ms > bindparam("now_ms")
@@ -63,6 +65,29 @@ show_press = (
 old_buttons = delete(buttons).where(  # what was pressed is quoted by later messages about the same alerts
     buttons.c.expires_ms < bindparam("before_ms"),
     or_(buttons.c.pressed_ms.is_(None), ~exists().where(outbox.c.key == buttons.c.key)),
+)
+
+
+def later(mark: ColumnElement[int | None]) -> ColumnElement[int]:
+    """Now, or later than the mark before, whatever the clock says: whoever has dealt with that one leaves this."""
+    before = func.coalesce(mark, 0)
+    return case((before < bindparam("now_ms"), bindparam("now_ms")), else_=before + 1)
+
+
+_changed_ms = func.coalesce(outbox.c.finished_ms, outbox.c.send_started_ms)
+written_over = (  # a later change of the alert may have stood there, and does not any more
+    update(buttons)
+    .where(
+        is_token,
+        exists().where(
+            outbox.c.lane == buttons.c.lane,
+            outbox.c.episode_id == buttons.c.episode_id,
+            outbox.c.edit_of.is_not(None),
+            outbox.c.status.in_([SENDING, SENT]),
+            _changed_ms >= bindparam("since_ms"),
+        ),
+    )
+    .values(behind_ms=later(buttons.c.behind_ms))
 )
 
 
@@ -148,6 +173,17 @@ class Buttons:
         values = {"the_episode": panel.episode_id, "the_lane": panel.lane}
         async with self._database.reader() as connection:
             return (await connection.execute(newest_buttons, values)).scalar() == panel.token
+
+    async def write_over(self, panel: Panel) -> bool:
+        """The message was changed to what it said when it was pressed: its lane writes it anew, if it said more by then.
+
+        True if it does.
+        """
+        now_ms = self._database.clock()
+        since_ms = min(panel.created_ms if panel.pressed_ms is None else panel.pressed_ms, now_ms) - LATE_MS
+        async with self._database.writer() as connection:
+            values = {"the_token": panel.token, "since_ms": since_ms, "now_ms": now_ms}
+            return (await connection.execute(written_over, values)).rowcount > 0
 
     async def is_left_to_end(self, panel: Panel) -> bool:
         """Whether the message told several alerts and all are over: then its lane writes it, with what was pressed."""

@@ -97,9 +97,7 @@ class Presses:
         try:
             if self._mouth.notes_all:
                 await self._mouth.note(pressed, note)
-            is_seen = panel.shown_ms is not None or (
-                bool(words) and await self._show(panel, taken.alerts, words, pressed.place)
-            )
+            is_seen = panel.shown_ms is not None or (bool(words) and await self._show(panel, words, pressed.place))
             if not self._mouth.notes_all and not (is_seen and taken.is_theirs):
                 await self._mouth.note(pressed, note)
         finally:
@@ -125,7 +123,7 @@ class Presses:
             return
         await self._do(panel, alerts)
         if words := await self._words(panel, alerts):
-            await self._show(panel, alerts, words, None)
+            await self._show(panel, words, None)
         else:  # what was answered under another message does not count any more
             await self._buttons.shown(panel.token)
 
@@ -172,31 +170,38 @@ class Presses:
         lines = await say(self._buttons, shown, alerts, answers, now_ms, self._chat)
         return "; ".join(lines or ([] if panel.press is None else [deed(panel, alerts, now_ms)]))
 
-    async def _show(self, panel: Panel, alerts: Sequence[Alert], words: str, place: str | None) -> bool:
+    async def _show(self, panel: Panel, words: str, place: str | None) -> bool:
         """Whether the message tells it now."""
         place = panel.place or place
         if place is None:
             return False
-        if not await self._is_ours_to_edit(panel, alerts):
+        if not await self._is_ours_to_edit(panel):
             await self._buttons.shown(panel.token)
             return False
         closed = await self._mouth.close(place, words)
         if closed is Closed.DONE:
-            await self._is_left_to_end(panel)  # all may be over since we looked, and we have written over that
+            await self._write_anew(panel)  # it may have changed since we looked, and we have written over that
         if closed is not Closed.LATER:
             await self._buttons.shown(panel.token)
         return closed is Closed.DONE
 
-    async def _is_ours_to_edit(self, panel: Panel, alerts: Sequence[Alert]) -> bool:
+    async def _is_ours_to_edit(self, panel: Panel) -> bool:
         """A message that has changed since it was pressed, or that the end changes, says more than what was pressed."""
         sink = self._household.sinks.get(panel.lane)
         if sink is None:
             return False
         if not sink.edit:
             return True
-        if panel.episode_id is not None and not any(map(can_be_answered, alerts)):
+        if panel.episode_id is not None and not any(map(can_be_answered, await self._buttons.about(panel))):
             return False
         return await self._buttons.is_newest(panel) and not await self._is_left_to_end(panel)
+
+    async def _write_anew(self, panel: Panel) -> None:
+        sink = self._household.sinks.get(panel.lane)
+        if panel.episode_id is None:
+            await self._is_left_to_end(panel)
+        elif sink is not None and sink.edit and await self._buttons.write_over(panel):
+            self._household.heard()
 
     async def _is_left_to_end(self, panel: Panel) -> bool:
         sink = self._household.sinks.get(panel.lane)
