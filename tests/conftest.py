@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from aiohttp import web_app
+from hypothesis import HealthCheck, settings
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,6 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # a shell wants it so for what runs in its background; the processes that tests end by Ctrl-C would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # whether an example is slow is for the machine to say; what else Hypothesis has been told elsewhere stays
+    settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -22,7 +22,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def database(database_url: str, clock: Clock) -> AsyncIterator[Database]:
     """Open, empty, and closed afterwards."""
-    opened = await Database.open(database_url, clock=clock, patience_s=1.0)
+    opened = await Database.open(database_url, clock=clock, patience_s=10.0)
     yield opened
     await opened.close()
 

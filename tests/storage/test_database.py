@@ -14,7 +14,7 @@ from storage.database import Database, Held, StorageTrouble, normalise, place_of
 from storage.migrations import HEAD
 from storage.schema import meta
 from tests.databases import both
-from tests.storage.opening import FAST_S, open_and_close
+from tests.storage.opening import OPEN_S, open_and_close
 
 
 @pytest.fixture
@@ -61,13 +61,13 @@ def test_a_place_has_no_password() -> None:
 @both
 async def test_a_second_daemon_is_refused_by_name(database_url: str) -> None:
     """Two writers would each believe that they alone decide."""
-    first = await Database.open(database_url, patience_s=FAST_S)
+    first = await Database.open(database_url, patience_s=OPEN_S)
 
     with pytest.raises(StorageTrouble, match=rf"another Tocsin \(process {os.getpid()}\b.*stop it first") as caught:
-        await Database.open(database_url, patience_s=FAST_S)
+        await Database.open(database_url, patience_s=OPEN_S)
 
     assert not isinstance(caught.value, Held)
-    beside = await Database.open(database_url, exclusive=False, patience_s=FAST_S)
+    beside = await Database.open(database_url, exclusive=False, patience_s=OPEN_S)
     await beside.close()
     await first.close()
     await open_and_close(database_url)

@@ -30,7 +30,7 @@ async def test_the_file_is_spoken_to_as_measured(database: Database) -> None:
             return [(await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in names]
 
     names = ("journal_mode", "synchronous", "busy_timeout", "foreign_keys", "query_only", "wal_autocheckpoint")
-    assert ["wal", 1, 1000, 1, 0, 1000] == await settings(names, reading=False)
+    assert ["wal", 1, 10_000, 1, 0, 1000] == await settings(names, reading=False)
     assert ["wal", 1, 0] == await settings(("journal_mode", "query_only", "wal_autocheckpoint"), reading=True)
 
 
@@ -81,7 +81,7 @@ async def test_a_locked_file_is_worth_waiting_for(tmp_path: Path) -> None:
         other.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(Held, match=r"t\.db is locked by another process; close what has it open"):
-            await open_and_close(str(path))
+            await open_and_close(str(path), patience_s=0.2)
 
     await open_and_close(str(path))
 
@@ -91,6 +91,8 @@ async def test_a_file_locked_while_running_holds_the_batch(
     database: Database, database_url: str, journal: Journal
 ) -> None:
     """The same batch is committed once the lock is gone."""
+    async with database.writer() as connection:
+        await connection.exec_driver_sql("PRAGMA busy_timeout=200")
     batch = Batch(events=[liquidation()])
     with closing(sqlite3.connect(urlsplit(database_url).path[1:] or "", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

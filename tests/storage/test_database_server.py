@@ -12,7 +12,7 @@ from storage.journal import Batch, Journal
 from tests.databases import run
 from tests.patience import PATIENCE_S
 from tests.storage.episodes import NOW, liquidation
-from tests.storage.opening import FAST_S, open_and_close
+from tests.storage.opening import OPEN_S, open_and_close
 from tests.storage.relay import relayed
 
 
@@ -80,7 +80,7 @@ async def test_the_guard_is_taken_again_after_the_server_dropped_it(
     await journal.commit(Batch(events=[liquidation(NOW + 1)]), NOW)
 
     with pytest.raises(StorageTrouble, match="another Tocsin"):
-        await Database.open(database_url, patience_s=FAST_S)
+        await Database.open(database_url, patience_s=OPEN_S)
 
 
 @pytest.mark.parametrize("database_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
@@ -89,7 +89,7 @@ async def test_who_came_while_the_guard_was_lost_goes_on_alone(
 ) -> None:
     """Two daemons never decide together: the first holds until the second has left."""
     await _end_all_sessions(database, database_url)
-    second = await Database.open(database_url, patience_s=FAST_S)
+    second = await Database.open(database_url, patience_s=OPEN_S)
 
     with pytest.raises(StorageTrouble, match="another Tocsin"):
         await journal.commit(Batch(events=[liquidation()]), NOW)
@@ -97,7 +97,7 @@ async def test_who_came_while_the_guard_was_lost_goes_on_alone(
     await journal.commit(Batch(events=[liquidation()]), NOW)
 
     with pytest.raises(StorageTrouble, match="another Tocsin"):
-        await Database.open(database_url, patience_s=FAST_S)
+        await Database.open(database_url, patience_s=OPEN_S)
 
 
 @pytest.mark.parametrize("database_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
@@ -105,9 +105,9 @@ async def test_a_server_that_falls_silent_is_worth_waiting_for(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its plug was pulled: no answer, and no goodbye either."""
-    monkeypatch.setattr("storage.engines._ANSWER_S", 1.0)
+    monkeypatch.setattr("storage.engines._ANSWER_S", 3.0)
     async with relayed(database_url) as relay:
-        database = await Database.open(relay.url, patience_s=FAST_S)
+        database = await Database.open(relay.url, patience_s=OPEN_S)
         relay.hears.clear()
         with pytest.raises(Held, match="does not answer"):
             await Journal(database).commit(Batch(events=[liquidation()]), NOW)

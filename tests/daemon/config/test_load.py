@@ -288,7 +288,7 @@ shapes = st.recursive(
 
 
 @given(value=st.dictionaries(words, shapes, max_size=4))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_structure_is_a_config_or_a_config_error(tmp_path: Path, value: dict[str, object]) -> None:
     """JSON is YAML, so any JSON value is a file that somebody could write."""
     import json
@@ -300,7 +300,7 @@ def test_any_structure_is_a_config_or_a_config_error(tmp_path: Path, value: dict
 
 
 @given(text=st.text())
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_text_is_a_config_or_a_config_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "any.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))

@@ -299,7 +299,9 @@ async def test_who_is_not_in_cannot_log_out_or_refresh(town: Town, shown: str | 
             await work(shown, origin=None, host=HOST)
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(
     text=st.text(st.characters(exclude_categories=[]), max_size=80)
     | st.from_regex(r"[\w-]{0,40}\.[\w-]{0,40}\.[\w-]{0,40}", fullmatch=True)
