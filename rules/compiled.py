@@ -1,6 +1,7 @@
 """A rule that is ready to run. Every kind, however it is written in YAML, becomes one of these."""
 
 from collections.abc import Callable
+from functools import cache
 from math import inf, nextafter
 from typing import Protocol
 
@@ -36,6 +37,9 @@ class Measure(Protocol):
 
     def facts(self) -> dict[str, object]:
         """What a message may quote beside the event's own fields."""
+
+
+Beginning = Callable[[Measure | None], Measure]  # of a new key, or from the measure of an earlier version of the rule
 
 
 class Expressed:
@@ -75,6 +79,12 @@ class Expressed:
         return facts
 
 
+def later(compiled: Callable[[], Program]) -> Beginning:
+    """A measure whose program is compiled once it is wanted."""
+    program = cache(compiled)
+    return lambda before: Expressed(program(), before)
+
+
 class Ladder(msgspec.Struct, frozen=True):
     """Levels from the mildest to the worst. A level is entered at `enters[i]` and left below `exits[i]`."""
 
@@ -108,9 +118,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     venues: Selection
     symbols: Selection
     by: tuple[str, ...]  # identity fields of the event
-    measure: Callable[[Measure | None], Measure]
+    measure: Beginning
     is_negated: bool = False  # higher scores are lower numbers, as people see them: a fall, a discount
-    signed: Callable[[], Program] | None = None  # the number itself, of a score that is its distance from zero
+    signed: Beginning | None = None  # the number itself, of a score that is its distance from zero
     is_timed: bool = False  # its windows make the score change with time alone
     ladder: Ladder
     is_momentary: bool = False

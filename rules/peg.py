@@ -3,7 +3,7 @@
 The formula and worked examples stand in docs/depeg-severity.md; VERSION changes with it.
 """
 
-from math import exp, inf, log, log10
+from math import copysign, exp, inf, log, log10
 from statistics import median
 
 import msgspec
@@ -54,6 +54,7 @@ class Peg:
             self._sizes |= before._sizes
             self._impulse, self._excess, self._at_ms = before._impulse, before._excess, before._at_ms
         self._depth = 0.0
+        self._middle = 0.0
         self._severity = 0.0
         self._is_unconfirmed = False
         self._is_agreed: bool = before is not None and before._is_agreed  # two sources have seen this breach
@@ -114,7 +115,7 @@ class Peg:
         deviations = [quote.deviation for quote in self._quotes.values()]
         if not deviations:
             return None
-        middle = median(deviations)
+        middle = self._middle = median(deviations)
         needs_witness = self._confirm if self._confirm is not None else (self._market_cap_usd() or 0) >= LARGE_USD
         agreeing = sum(1 for one in deviations if abs(one) >= AGREES * self._threshold and one * middle > 0)
         if abs(middle) <= AGREES * self._threshold:
@@ -138,3 +139,11 @@ class Peg:
             minutes = min(now_ms - self._at_ms, QUOTE_AGE_MS) / 60_000
             self._impulse += 100 * (self._excess + excess) / 2 * max(0.0, minutes)
         self._excess, self._at_ms = excess, now_ms
+
+
+class Deviation(Peg):
+    """The same depth with its sign: below zero while the coin is worth less than its target."""
+
+    def assess(self, event: Event, now_ms: int, fresh: bool) -> float | None:
+        depth = super().assess(event, now_ms, fresh)
+        return depth if depth is None else copysign(depth, self._middle)

@@ -40,6 +40,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     say: Callable[[float], str]  # a limit or a round number in the rule's unit
     say_value: Callable[[float], str]  # what was measured: in as few digits as anybody reads
     limits: tuple[Limit, ...] = ()
+    mirrored: tuple[Limit, ...] = ()  # those of the other side of zero, to be seen if there is room
     is_falling: bool = False  # lower is worse
     is_stems: bool = False  # single events, not a course
     outages: tuple[tuple[int, int], ...] = ()  # when nobody listened for single events

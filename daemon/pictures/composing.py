@@ -54,6 +54,7 @@ def compose(rule: Rule, alert: Alert, series: Series, label: str | None) -> Char
         say=said(rule),
         say_value=said_value(rule),
         limits=limits_of(rule),
+        mirrored=mirrored_of(rule),
         is_falling=rule.ladder.sign < 0,
         is_stems=series.is_stems,
         outages=series.outages if series.is_stems else (),
@@ -139,6 +140,12 @@ def limits_of(rule: Rule) -> tuple[Limit, ...]:
     if not rule.is_momentary and abs(enter - leave) > 1e-9 * max(abs(enter), abs(leave)):
         found.append(Limit(float(f"{nextafter(leave, -inf) * ladder.sign:.12g}"), None))  # as it was written
     return tuple(found)
+
+
+def mirrored_of(rule: Rule) -> tuple[Limit, ...]:
+    """Of a rule that looks both ways, the same on the other side of zero."""
+    limits = () if rule.signed is None else limits_of(rule)
+    return tuple(Limit(-limit.value, limit.severity) for limit in limits if limit.value)
 
 
 def _marks(alert: Alert, series: Series) -> tuple[Mark, ...]:

@@ -12,7 +12,7 @@ import msgspec
 from PIL import Image, ImageDraw, ImageFont
 
 from daemon.pictures.chart import Chart, Limit, Mark, plain
-from daemon.pictures.layout import apart, between, gaps, latest, reach, runs
+from daemon.pictures.layout import apart, between, gaps, in_sight, latest, reach, runs
 from daemon.pictures.scale import round_times, round_values, said_apart, said_times
 from rules.alerts import Severity
 
@@ -31,7 +31,7 @@ _LEAD = 120  # so far may words stand aside from their line, beyond half of thei
 
 Colour = tuple[int, int, int]
 GROUND, GRID, DIM, WORDS, LINE = (19, 23, 32), (39, 46, 60), (148, 158, 176), (236, 239, 245), (104, 190, 255)
-CLEAR = (92, 208, 150)
+CLEAR, ZERO = (92, 208, 150), (84, 94, 114)
 LOUD: dict[Severity, Colour] = {
     Severity.INFO: (160, 150, 255),
     Severity.WARNING: (255, 186, 66),
@@ -57,10 +57,10 @@ class _Canvas:
         self._low, self._high = reach(chart)
         self._ticks = round_values(self._low, self._high)
         self._said_ticks = said_apart(self._ticks, chart.say)
-        self._limits = [limit for limit in chart.limits if self._low <= limit.value <= self._high]
+        self._limits = in_sight(chart, self._low, self._high)
         self._beyond = [limit for limit in chart.limits if limit not in self._limits and limit.severity is not None]
         self._last = latest(chart)
-        tags = [chart.say(limit.value) for limit in chart.limits] + [self._said_last()]
+        tags = [chart.say(limit.value) for limit in (*self._limits, *self._beyond)] + [self._said_last()]
         self._left = _EDGE + max((_long(words, TICK) for words in self._said_ticks), default=0) + _GAP
         arrow = _ARROW if self._beyond else 0
         self._right = WIDTH - _EDGE - max(_long(words, TAG) for words in tags) - arrow - 2 * _GAP
@@ -104,7 +104,8 @@ class _Canvas:
     def _axes(self) -> None:
         for value, words in zip(self._ticks, self._said_ticks, strict=True):
             y = round(self._y(value))
-            self._pen.line((self._left, y, self._right, y), fill=GRID, width=2)
+            fill = ZERO if value == 0 and self._low < 0 else GRID
+            self._pen.line((self._left, y, self._right, y), fill=fill, width=2)
             self._pen.text((self._left - _GAP, y), words, DIM, _font(TICK), anchor="rm")
         moments = round_times(self._chart.begins_ms, self._chart.ends_ms)
         taken = float(_EDGE + _long(_ZONE, TICK) + _GAP)
@@ -186,24 +187,30 @@ class _Canvas:
 
     def _reached(self) -> Colour:
         """The colour of the level that the latest value has passed."""
-        value, sign = self._last[1] or 0.0, -1.0 if self._chart.is_falling else 1.0
-        passed = [one for one in self._chart.limits if one.severity is not None and value * sign > one.value * sign]
-        return (
-            _colour(max((one.severity for one in passed if one.severity), key=lambda one: one.rank)) if passed else LINE
-        )
+        value = self._last[1] or 0.0
+        passed = [
+            one.severity
+            for one in (*self._chart.limits, *self._chart.mirrored)
+            if one.severity is not None and (value < one.value if self._is_below(one) else value > one.value)
+        ]
+        return _colour(max(passed, key=lambda severity: severity.rank)) if passed else LINE
+
+    def _is_below(self, limit: Limit) -> bool:
+        """Whether it is worse to be lower than this limit."""
+        return self._chart.is_falling is not (limit in self._chart.mirrored)
 
     def _bands(self) -> Iterator[tuple[int, int, Colour]]:
-        """From the harmless side to the bad one: between which rows the curve has which colour."""
-        passed = sorted(
-            (limit for limit in self._limits if limit.severity is not None),
-            key=lambda limit: limit.severity.rank if limit.severity is not None else 0,
-        )
-        rows = [(round(self._y(limit.value)), LOUD[limit.severity]) for limit in passed if limit.severity is not None]
-        edges = [*(row for row, _ in rows), HEIGHT if self._chart.is_falling else 0]
-        start, colour = (0 if self._chart.is_falling else HEIGHT), LINE
-        for edge, following in zip(edges, [*(colour for _, colour in rows), LINE], strict=True):
-            yield (start, edge, colour) if self._chart.is_falling else (edge, start, colour)
-            start, colour = edge, following
+        """From the harmless part to the bad ones: between which rows the curve has which colour."""
+        rows: dict[bool, list[tuple[int, Colour]]] = {False: [], True: []}
+        for limit in sorted(self._limits, key=lambda limit: -1 if limit.severity is None else limit.severity.rank):
+            if limit.severity is not None:
+                rows[self._is_below(limit)].append((round(self._y(limit.value)), LOUD[limit.severity]))
+        above, below = rows[False], rows[True]
+        yield above[0][0] if above else 0, below[0][0] if below else HEIGHT, LINE
+        for (row, colour), (end, _) in pairwise([*above, (0, LINE)]):
+            yield end, row, colour
+        for (row, colour), (end, _) in pairwise([*below, (HEIGHT, LINE)]):
+            yield row, end, colour
 
     def _names(self, mask: Image.Image) -> None:
         """What a level is called, on its line, at the side where the curve leaves room."""

@@ -12,6 +12,7 @@ from statistics import median
 from daemon.pictures.axis import MINUTE_MS
 from daemon.pictures.chart import Point
 from daemon.pictures.looks import ALL_KEPT, is_sum
+from daemon.pictures.sides import size
 from rules.compiled import Rule
 from rules.events import FeedHealth, StablecoinQuote
 from storage.database import Database
@@ -167,7 +168,7 @@ def at_peg(points: list[Point], rule: Rule) -> list[Point]:
     rhythm_ms = min((length for length in apart if length >= _SECOND_MS), default=0)
     found = points[:1]
     for length, (one, two) in zip(apart, pairwise(points), strict=True):
-        is_quiet = one[1] is not None and one[1] * rule.ladder.sign < rule.ladder.enters[0]
+        is_quiet = one[1] is not None and size(rule, one[1]) < rule.ladder.enters[0]
         if is_quiet and 4 * rhythm_ms < length <= QUIET_QUOTES_MS:
             found.append((two[0] - rhythm_ms, one[1]))
         found.append(two)

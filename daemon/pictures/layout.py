@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import isfinite
 
-from daemon.pictures.chart import Chart, Point
+from daemon.pictures.chart import Chart, Limit, Point
 
 _CROWDED = 0.3  # a limit that would press everything else into less than this part of the height is only pointed at
+_ONE_SIDE = 0.4  # of the height what happened takes at least, beside a limit of the other side
 
 
 def reach(chart: Chart) -> tuple[float, float]:
@@ -21,6 +22,7 @@ def reach(chart: Chart) -> tuple[float, float]:
         is_first = all(one.severity is None for one in ranked[:number])
         if is_first or not high > low or (high - low) >= _CROWDED * (new_high - new_low):
             low, high = new_low, new_high
+    low, high = _with_mirrored(chart.mirrored, low, high, max(values) - min(values))
     if chart.is_stems or 0 < low < 0.6 * high:
         low = min(low, 0.0)
     if high < 0 and high > 0.6 * low:
@@ -30,6 +32,22 @@ def reach(chart: Chart) -> tuple[float, float]:
         span = abs(high) * 0.2 or 1.0
         return low - span / 2, high + span / 2
     return (low if low == 0 else low - 0.06 * span), (high if high == 0 and low < 0 else high + 0.08 * span)
+
+
+def _with_mirrored(mirrored: Sequence[Limit], low: float, high: float, span: float) -> tuple[float, float]:
+    """With the mildest limit of the other side, if that leaves enough of the height to what happened: the `span`."""
+    values = [limit.value for limit in mirrored if limit.severity is not None]
+    if not values:
+        return low, high
+    mildest = min(values, key=abs)
+    wider = min(low, mildest), max(high, mildest)
+    return wider if span >= _ONE_SIDE * (wider[1] - wider[0]) else (low, high)
+
+
+def in_sight(chart: Chart, low: float, high: float) -> list[Limit]:
+    """The limits that stand in the picture; where the other side is over says nothing without where it begins."""
+    own, others = ([one for one in limits if low <= one.value <= high] for limits in (chart.limits, chart.mirrored))
+    return [*own, *(others if any(one.severity is not None for one in others) else ())]
 
 
 def latest(chart: Chart) -> Point:

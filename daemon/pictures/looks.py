@@ -12,6 +12,7 @@ from itertools import islice
 import msgspec
 
 from daemon.keeping import PASSING
+from daemon.pictures.sides import drawn
 from daemon.pictures.spelled import spelled
 from rules.alerts import Severity
 from rules.compiled import Expressed, Ladder, Rule
@@ -32,7 +33,7 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 def looks(rule: Rule) -> tuple[Rule, ...]:
     """The rule itself if it measures a number, else one for each number that its condition compares; none if it does not."""
     if None not in rule.ladder.shown:
-        return (rule,)
+        return (drawn(rule),)
     texts = rule.written
     if "when" not in texts:
         return ()

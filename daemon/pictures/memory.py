@@ -159,7 +159,7 @@ class Remembering:
             if course is not None:
                 self.courses[name] = course
                 # the windows of the rule itself, which has just fed them
-                found.append((course, None if look is self._rule else look.measure(self.inner).assess))
+                found.append((course, None if look.measure is self._rule.measure else look.measure(self.inner).assess))
         return found
 
 

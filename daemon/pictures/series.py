@@ -19,6 +19,7 @@ from daemon.pictures.gaps import SILENCE_MS, Outage
 from daemon.pictures.looks import is_part, is_stored, looks
 from daemon.pictures.memory import Recalled, remembered
 from daemon.pictures.replay import its, measured
+from daemon.pictures.sides import placed, sided
 from daemon.pictures.thinning import thinned
 from rules.alerts import Alert, Change, Moment
 from rules.compiled import Rule
@@ -78,6 +79,7 @@ async def values_of(
     look, points = courses[0] if len(courses) == 1 else decisive(courses, alert.started_ms)
     if not points:
         return None
+    look = sided(look, points, alert.started_ms)
     begins_ms, ends_ms = framed(look, alert, points, begins_ms, ends_ms)
     points = within(points, begins_ms, ends_ms, stands=look.is_timed)
     count = sum(1 for _, value in points if value is not None)
@@ -151,14 +153,14 @@ def _course(look: Rule, key: dict[str, str], known: _Known, begins_ms: int, ends
         return points
     points = gaps.without(points, gaps.unheard(look, known.outages, [one.at_ms for one in known.told]), look)
     if not is_part(look):  # a condition tells whether it holds, and not by what
-        points = _with_told(points, known.told)
+        points = _with_told(look, points, known.told)
     if look.on is StablecoinQuote and is_stored(look):
         points = gaps.at_peg(points, look)
     return gaps.with_gaps(points, look)
 
 
-def _with_told(points: list[Point], moments: Sequence[Moment]) -> list[Point]:
+def _with_told(look: Rule, points: list[Point], moments: Sequence[Moment]) -> list[Point]:
     """What was said belongs into the course: the log keeps samples, and some of them are not what the rule saw."""
-    told = {one.at_ms: one.value for one in moments if isfinite(one.value)}
+    told = {one.at_ms: placed(look, points, one.at_ms, one.value) for one in moments if isfinite(one.value)}
     kept = [point for point in points if point[0] not in told]
     return sorted([*kept, *told.items()], key=lambda point: point[0])

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from rules import units
 from rules.alerts import Alert
-from rules.compiled import Expressed, Rule
+from rules.compiled import Expressed, Rule, later
 from rules.events import MarkPrice
 from rules.expression import compile_value
 from rules.kinds.limited import Directed, Limited
@@ -41,7 +41,7 @@ class Basis(Limited, Directed):
             by=("venue", "symbol"),
             measure=partial(Expressed, compile_value(VALUES[self.direction], MarkPrice)),
             is_negated=self.direction == "discount",
-            signed=partial(compile_value, "basis", MarkPrice) if self.direction == "either" else None,
+            signed=later(partial(compile_value, "basis", MarkPrice)) if self.direction == "either" else None,
             ladder=ladder(self.by_severity(), strict=True, clear=self.clear),
             max_age_ms=self.max_age,
         )

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from rules import units
 from rules.alerts import Alert, Severity
-from rules.compiled import Expressed, Rule
+from rules.compiled import Expressed, Rule, later
 from rules.expression import compile_value
 from rules.kinds.limited import Directed, Limited
 from rules.kinds.words import listed, number, side
@@ -68,7 +68,7 @@ class Changing(Limited, Directed):
             by=("venue", "coin" if "coin" in event.__struct_fields__ else "symbol"),
             measure=partial(Expressed, compile_value(self.value(way), event)),
             is_negated=self.direction == "down",
-            signed=partial(compile_value, self.signed(change), event) if self.direction == "either" else None,
+            signed=later(partial(compile_value, self.signed(change), event)) if self.direction == "either" else None,
             ladder=ladder(self.by_severity(), strict=True, clear=self.clear),
             max_age_ms=self.max_age,
             facts={"window_ms": self.window},

@@ -12,7 +12,7 @@ from rules.events import StablecoinQuote
 from rules.kinds.limited import not_negative
 from rules.kinds.words import limits, listed, number
 from rules.levels import ladder, order
-from rules.peg import Peg
+from rules.peg import Deviation, Peg
 from rules.selection import Selection
 from rules.sentences import Reading, Sentences
 from rules.spec import Coins, Duration, Fraction, RuleSpec
@@ -73,6 +73,7 @@ class Depeg(RuleSpec):
             symbols=Selection.of(self.coins),
             by=("coin",),
             measure=partial(_measure, self.depth, bool(self.levels), self.confirm),
+            signed=None if self.levels else partial(_deviation, self.depth, self.confirm),
             ladder=steps,
             max_age_ms=self.max_age,
             facts={"limit_depth": self.depth, "by_severity": bool(self.levels)},
@@ -89,6 +90,10 @@ class Depeg(RuleSpec):
 
 def _measure(depth: float, by_severity: bool, confirm: bool | None, before: Measure | None) -> Measure:
     return Peg(depth, by_severity=by_severity, confirm=confirm, before=before if isinstance(before, Peg) else None)
+
+
+def _deviation(depth: float, confirm: bool | None, before: Measure | None) -> Measure:
+    return Deviation(depth, by_severity=False, confirm=confirm, before=before if isinstance(before, Peg) else None)
 
 
 def say(alert: Alert, now_ms: int) -> Sentences:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from rules import units
 from rules.alerts import Alert
-from rules.compiled import Expressed, Rule
+from rules.compiled import Expressed, Rule, later
 from rules.events import FundingRate
 from rules.expression import compile_value
 from rules.kinds.limited import Directed, Limited
@@ -45,7 +45,7 @@ class Funding(Limited, Directed):
             by=("venue", "symbol"),
             measure=partial(Expressed, compiled(VALUES[self.direction])),
             is_negated=self.direction == "shorts_pay",
-            signed=partial(compiled, "rate_8h") if self.direction == "either" else None,
+            signed=later(partial(compiled, "rate_8h")) if self.direction == "either" else None,
             ladder=ladder(self.by_severity(), strict=True, clear=self.clear),
             max_age_ms=self.max_age if self.rate == "predicted" else None,
         )

@@ -18,10 +18,12 @@ from rules.events import Event
 from tests.daemon.pictures.life import D, H, M, T, lived, ruled, said
 from tests.daemon.pictures.pasts import CASES, funding, read, samples, shown, summed
 
+FALLS = ("price_change", "insurance_fund_change", "depeg")  # whose past falls, and whose limit is a size
+
 
 @pytest.mark.parametrize("name", CASES)
 async def test_the_latest_value_is_the_one_that_was_told(tmp_path: Path, name: str) -> None:
-    """Whatever the kind measures: the replay comes to the same number as the engine did."""
+    """Whatever the kind measures: the replay comes to the same number as the engine did, and a fall is drawn as one."""
     fields, events = CASES[name]
     rule = ruled(**fields)
     events = [event for event in events if event is not None]
@@ -33,7 +35,7 @@ async def test_the_latest_value_is_the_one_that_was_told(tmp_path: Path, name: s
     found = await read(tmp_path, rule, fired.alert, fired.alert.at_ms)
 
     assert found is not None
-    assert fired.alert.value == pytest.approx(found.points[-1][1])
+    assert fired.alert.value * (-1 if name in FALLS else 1) == pytest.approx(found.points[-1][1])
     assert fired.alert.value == pytest.approx(points[-1][1])
     assert (fired.alert.at_ms, fired.alert.at_ms) == (found.points[-1][0], found.ends_ms)
     assert rule.is_momentary is found.is_stems

@@ -113,7 +113,7 @@ async def test_a_coin_leaves_its_peg_in_a_step_and_not_in_a_slope(tmp_path: Path
     points = dict(await wide(tmp_path, ruled(**CASES["depeg"][0]), events))
 
     assert points[T - 4 * M] == points[T - 60 * M] == pytest.approx(0.0)
-    assert points[T - 61 * M] == points[T - 120 * M] == pytest.approx(0.001)
+    assert points[T - 61 * M] == points[T - 120 * M] == pytest.approx(-0.001)
     assert [T - 3 * M, T - 2 * M, T - M, T] == [at_ms for at_ms in points if at_ms >= T - 3 * M]
     assert None not in points.values()
 
