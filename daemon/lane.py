@@ -11,7 +11,7 @@ from daemon.late import Late
 from daemon.ledger import Corridor, LaneStatus, Ledger
 from sinks.base import Busy, Gone, Uncertain, Undeliverable, Unreached
 from storage.deliveries import Delivery
-from storage.outbox import Outbox
+from storage.outbox import Glance, Outbox
 from storage.trouble import StorageTrouble
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class Lane:
         self._courier = Courier(name, config, status, self._ledger, outbox, clock, label, sleep)
         self._claimed_ms: int | None = None  # when we last tried to, until we know what came of it
         self._catch_up_ms = 0  # no earlier, after a failure
+        self._seen: Glance | None = None  # in this turn, and nothing was done since
         self._looked_ms = 0  # at the clock, the last time
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -60,18 +61,24 @@ class Lane:
             self._courier.late.close()
 
     async def _work(self, stop: asyncio.Event) -> None:
+        is_rung = True  # what an earlier run has left
         while not stop.is_set():
             self.bell.clear()
+            self._seen = None
             try:
-                busy = await self._one(stop)
+                busy = await self._one(stop, is_rung)
             except StorageTrouble as exc:
                 self._ledger.say_held(str(exc))
                 busy = False
             if not busy and not stop.is_set():
                 await self._rest(stop)
+            is_rung = self.bell.is_set()
 
-    async def _one(self, stop: asyncio.Event) -> bool:
-        """Deliver the next message, if one may leave. True: look again at once."""
+    async def _one(self, stop: asyncio.Event, is_rung: bool) -> bool:
+        """Deliver the next message, if one may leave. True: look again at once.
+
+        Unless the bell has rung a glance comes first: it costs little, and nobody who writes waits for it.
+        """
         await self._heed_clock()
         # never longer than one gap, or a clock that was set back would silence the lane
         pace = self._courier.pace
@@ -79,6 +86,14 @@ class Lane:
         if wait_ms:
             await _first(stop.wait(), self._sleep(wait_ms / 1000))
             if stop.is_set():
+                return False
+        if not is_rung and self._claimed_ms is None:
+            seen = await self._look()
+            self._ledger.say_held(None)
+            if seen.next_ms is None or seen.next_ms > self._clock():
+                if seen.lags:
+                    return await self._catch_up(stop)
+                self._seen = seen
                 return False
         delivery = await self._claim()
         self._ledger.say_held(None)
@@ -114,24 +129,22 @@ class Lane:
     async def _rest(self, stop: asyncio.Event) -> None:
         """Until the bell rings, the next message is due, or a few seconds have passed."""
         try:
-            await self._look()
-            due_ms = await self._outbox.next_at_ms(self._name, self._clock())
+            due_ms = (self._seen or await self._look()).next_ms
         except StorageTrouble:
             due_ms = None
         wait_s = LOOK_ANYWAY_S if due_ms is None else min(LOOK_ANYWAY_S, max(0.01, (due_ms - self._clock()) / 1000))
         await _first(stop.wait(), self.bell.wait(), timeout_s=wait_s)
 
-    async def _look(self) -> None:
+    async def _look(self) -> Glance:
         """What the table says of this lane; an earlier run or a person at the command line may have changed it."""
-        lane = next((lane for lane in await self._outbox.lanes() if lane.name == self._name), None)
-        status = self._status
-        disabled = lane.disabled_reason if lane is not None else None
-        status.held_until_ms = lane.not_before_ms if lane is not None else None
-        if disabled is not None and status.disabled is None:
-            log.error("sink is disabled", extra={"sink": self._name, "reason": disabled})
-        elif disabled is None and status.disabled is not None:
+        seen, status = await self._outbox.glance(self._name, self._clock()), self._status
+        status.held_until_ms = seen.held_until_ms
+        if seen.disabled is not None and status.disabled is None:
+            log.error("sink is disabled", extra={"sink": self._name, "reason": seen.disabled})
+        elif seen.disabled is None and status.disabled is not None:
             log.info("sink is enabled again", extra={"sink": self._name})
-        status.disabled = disabled
+        status.disabled = seen.disabled
+        return seen
 
     async def _deliver(self, delivery: Delivery) -> None:
         """Send, and write down what became of it. Between the claim and the note we may be killed: see `recover`.

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from uuid import uuid4
 
+import msgspec
 from sqlalchemy import BindParameter, and_, bindparam, case, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,6 +11,7 @@ from rules.alerts import Severity
 from rules.delivery.letters import Form, Letter, Words
 from rules.delivery.policy import SinkPolicy
 from storage import statements as say
+from storage.behind import lane_at_a_glance
 from storage.claim import WhyMuted, claim, never
 from storage.database import Database
 from storage.deliveries import Delivery
@@ -52,6 +54,15 @@ lane_sooner = (
 
 OWN_WORDS_LAST_MS = 86_400_000  # a day: an operator's news is old after that
 _RETRIABLE = (UNCERTAIN, DEAD, EXPIRED, SUPPRESSED)
+
+
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """A lane at one moment."""
+
+    next_ms: int | None  # when a claim may find something; None: only after something else has happened
+    held_until_ms: int | None = None
+    disabled: str | None = None
+    lags: bool = True  # some of its messages do not say what has happened since
 
 
 class Outbox:
@@ -101,20 +112,19 @@ class Outbox:
 
     async def next_at_ms(self, lane: str, now_ms: int) -> int | None:
         """When a claim may find something, at the earliest now; None: only after something else has happened."""
+        return (await self.glance(lane, now_ms)).next_ms
+
+    async def glance(self, lane: str, now_ms: int) -> Glance:
+        """How a lane stands: the little that one asks who has nothing to do."""
         async with self._database.reader() as connection:
-            row = (await connection.execute(say.one_lane, {"the_lane": lane})).first()
-            if row is not None and row.disabled_reason is not None:
-                return None
-            waiting = Waiting(connection, lane)
-            if not await waiting.is_free():
-                return None
-            head = await waiting.head(now_ms)
-            if head is None:
-                due_ms = await waiting.next_due_ms()
-                return None if due_ms is None else max(now_ms, due_ms, (row.not_before_ms or 0) if row else 0)
-        lane_ms: int = (row.not_before_ms or 0) if row is not None else 0
-        head_ms: int = min(head.not_before_ms or 0, head.expires_ms)
-        return max(now_ms, lane_ms, head_ms)
+            row = (await connection.execute(lane_at_a_glance, {"the_lane": lane})).first()
+            if row is None:
+                return Glance(next_ms=await _next_ms(connection, lane, now_ms))
+            held_ms, disabled = row.not_before_ms, row.disabled_reason
+            next_ms = None if disabled is not None else await _next_ms(connection, lane, now_ms)
+            if next_ms is not None:
+                next_ms = max(next_ms, held_ms or 0)
+            return Glance(next_ms=next_ms, held_until_ms=held_ms, disabled=disabled, lags=bool(row.lags))
 
     async def sent(self, key: str, message_id: str | None, now_ms: int) -> bool:
         """The far end said yes; the lane is well. False if the message was not being sent (any more)."""
@@ -307,6 +317,18 @@ def own_words(
         form=Form.WORDS,
         text=words,
     )
+
+
+async def _next_ms(connection: AsyncConnection, lane: str, now_ms: int) -> int | None:
+    """When the first that waits may leave, but for what holds the whole lane."""
+    waiting = Waiting(connection, lane)
+    if not await waiting.is_free():
+        return None
+    head = await waiting.head(now_ms)
+    if head is None:
+        due_ms = await waiting.next_due_ms()
+        return None if due_ms is None else max(now_ms, due_ms)
+    return max(now_ms, min(head.not_before_ms or 0, head.expires_ms))
 
 
 async def _wait_again(connection: AsyncConnection, key: str, at_ms: int | None, reason: str, *, attempts: int) -> bool:
