@@ -51,7 +51,6 @@ def _because(reason: str) -> ColumnElement[str]:
 # What is in flight is asked after the row is held, in a sentence of its own: PostgreSQL answers each sentence as of the
 # moment when it began, so that one sentence for both could miss what the last holder has just marked.
 lane_to_claim = select(lanes).where(lanes.c.lane == bindparam("the_lane")).with_for_update(skip_locked=True)
-one_lane = select(lanes).where(lanes.c.lane == bindparam("the_lane"))
 add_lane = insert_once(lanes, "lane")
 _is_due = func.coalesce(outbox.c.due_ms, 0) <= _now
 _is_loud = and_(  # as rules.delivery.gather says it
