@@ -77,7 +77,7 @@ class Changing(Limited, Directed):
     def sentence(self) -> str:
         return (
             f"when {self.WHAT} of {listed(self.names(), self.EVERY)}{self.places()} {VERBS[self.direction]} by more than "
-            f"{self.said_limits()} within {units.say_duration(self.window)}{self.manners()}{self.said_clear()}"
+            f"{self.said_limits()} within {units.say_setting(self.window)}{self.manners()}{self.said_clear()}"
         )
 
 
@@ -86,7 +86,7 @@ def moved(alert: Alert, what: str) -> Reading:
     change = number(alert.facts, "change") or 0.0
     window_ms = number(alert.facts, "window_ms") or 0.0
     limit = "" if alert.threshold is None else units.say_percent(alert.threshold)
-    within = f" within {units.say_duration(int(window_ms))}"
+    within = f" within {units.say_setting(int(window_ms))}"
     if change == 0:
         return Reading(f"{what} unchanged", "", within, limit)
     said = units.say_share(abs(change), alert.threshold)

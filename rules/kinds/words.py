@@ -35,5 +35,5 @@ def side(alert: Alert, name: str) -> int:
 
 
 def until(at_ms: float | None, now_ms: int) -> str | None:
-    """`in 1h12m`, or None if it is over or unknown."""
-    return f"in {say_duration(int(at_ms) - now_ms)}" if at_ms is not None and at_ms > now_ms else None
+    """`in 1h12m`, or None if it is over or unknown. The last second is a whole one."""
+    return f"in {say_duration(max(1_000, int(at_ms) - now_ms))}" if at_ms is not None and at_ms > now_ms else None
