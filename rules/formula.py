@@ -14,7 +14,8 @@ _LIKE_THEIR_INPUT = ("abs", "min", "max", "sum", "avg", "spread")
 _COIN = ("price", "target")  # a stablecoin's is 0.9987 USD, which is no amount of money
 _FRACTION, _MONEY, _PRICE, _BASE = "fraction", "USD", "quote coin", "base coin"
 _FUNDING = "funding"  # a fraction per so many hours
-_PERCENTAGES: dict[str, SayBeside] = {_FRACTION: units.say_share, _FUNDING: units.say_rate}
+_BESIDE: dict[str, SayBeside] = {_FRACTION: units.say_share, _FUNDING: units.say_rate, _MONEY: units.say_money}
+_LIMITS: dict[str, Say] = {_FRACTION: units.say_percent, _FUNDING: units.say_percent, _MONEY: units.say_amount}
 _SAID: dict[str, Say] = {
     _FRACTION: units.say_share,
     _FUNDING: units.say_rate,
@@ -51,12 +52,12 @@ def say_in(unit: object) -> Say:
 
 def limit_in(unit: object) -> Say:
     """How a limit in this unit is written."""
-    return units.say_percent if unit in _PERCENTAGES else say_in(unit)
+    return _LIMITS.get(str(unit)) or say_in(unit)
 
 
-def percentage(unit: object) -> SayBeside | None:
-    """How a value in this unit is written beside its limit; None if it is no percentage."""
-    return _PERCENTAGES.get(str(unit))
+def beside(unit: object) -> SayBeside | None:
+    """How a value in this unit is written beside its limit; None if the unit has no digits of its own."""
+    return _BESIDE.get(str(unit))
 
 
 def adds_up(text: str) -> bool:

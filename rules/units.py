@@ -107,10 +107,16 @@ def say_share(value: float, beside: float | None = None) -> str:
 
 
 def say_money(value: float, beside: float | None = None) -> str:
-    """1_540_000 -> $1.54m; 999 -> $999; 0.98 -> $0.98."""
-    sign, size = ("-" if value < 0 else ""), abs(value)
-    suffix, scale = next((one for one in _LARGE if size >= one[1] * 0.9995), ("", 1.0))
-    return f"{sign}${_fixed(size / scale, 2, None if beside is None else abs(beside) / scale)}{suffix}"
+    """1_540_000 -> $1.54m; 818_890 -> $819k; 999 -> $999; 0.98 -> $0.98."""
+    sign, size, suffix, scale = _scaled(value)
+    digits = 2 if size < 100 else 0
+    return f"{sign}${_fixed(size, digits, None if beside is None else abs(beside) / scale)}{suffix}"
+
+
+def say_amount(value: float) -> str:
+    """1_234_500 -> $1.2345m: a limit in money, with every digit that was written."""
+    sign, size, suffix, _ = _scaled(value)
+    return f"{sign}${_fixed(size, _DIGITS_MAX, None)}{suffix}"
 
 
 def say_ratio(value: float, beside: float | None = None) -> str:
@@ -165,6 +171,12 @@ def write_duration(ms: int) -> str:
         if count:
             parts.append(f"{count}{suffix}")
     return "".join(parts) or "0s"
+
+
+def _scaled(value: float) -> tuple[str, float, str, float]:
+    """Sign, size and suffix of an amount, and what it was divided by."""
+    suffix, scale = next((one for one in _LARGE if abs(value) >= one[1] * 0.9995), ("", 1.0))
+    return "-" if value < 0 else "", abs(value) / scale, suffix, scale
 
 
 def _percent(value: float, digits: int, beside: float | None) -> str:

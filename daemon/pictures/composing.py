@@ -24,7 +24,7 @@ _SAID: dict[str, Say] = {  # kind -> how its values are written
     "insurance_fund_change": units.say_share,
     "liquidation": units.say_money,
 }
-_PERCENTAGES: dict[Say, SayBeside] = {units.say_rate: units.say_rate, units.say_share: units.say_share}
+_BESIDE: dict[Say, SayBeside] = {one: one for one in (units.say_rate, units.say_share, units.say_money)}
 _CALLED = {
     "funding": "funding per 8 h",
     "funding_spread": "funding spread per 8 h",
@@ -96,8 +96,8 @@ def said(rule: Rule) -> Say:
     if rule.kind == "depeg" and rule.facts.get("by_severity"):
         return _say_score
     say = _unit(rule)
-    if say in _PERCENTAGES:
-        return units.say_percent
+    if say in _BESIDE:
+        return units.say_amount if say is units.say_money else units.say_percent
     if say is units.say_price:
         return _say_price
     return _cut_to(_DIGITS_OF_LIMITS, say)
@@ -108,9 +108,9 @@ def said_value(rule: Rule) -> Say:
     if rule.kind == "depeg" and rule.facts.get("by_severity"):
         return _say_score
     say = _unit(rule)
-    if (percentage := _PERCENTAGES.get(say)) is not None:
+    if (beside := _BESIDE.get(say)) is not None:
         limits = [limit for limit in rule.ladder.shown if limit is not None]
-        return lambda value: percentage(value, min(limits, key=lambda limit: abs(limit - value), default=None))
+        return lambda value: beside(value, min(limits, key=lambda limit: abs(limit - value), default=None))
     return said(rule) if say is not units.say_number else _cut_to(_DIGITS_OF_VALUES, say)
 
 

@@ -14,7 +14,7 @@ from rules.kinds.expression import ExpressionRule
 from rules.spec import RuleSpec
 
 FACTORS = (0.5, 0.8, 1.0, 1.25, 2.0)
-_UNITS: dict[Any, Callable[[float], str]] = {units.fraction: units.say_percent, units.money: units.say_money}
+_UNITS: dict[Any, Callable[[float], str]] = {units.fraction: units.say_percent, units.money: units.say_amount}
 
 
 def scaled(rule: Rule, factor: float) -> Rule | None:
@@ -45,13 +45,15 @@ def said_limits(spec: RuleSpec, rule: Rule) -> str:
 
 
 def said_value(spec: RuleSpec, value: float, limit: float | None) -> str:
-    """A value of this rule in its own digits: a percentage in as many as tell it from the limit."""
+    """A value of this rule in the digits of its messages: in as many as tell it from the limit."""
+    say: formula.SayBeside | None
     if isinstance(spec, ExpressionRule):
-        percentage = formula.percentage(_counted(spec))
+        say = formula.beside(_counted(spec))
     else:
-        percentage = units.say_rate if spec.ON is FundingRate else units.say_share
-    say = unit_of(spec)
-    return say(value) if say is not units.say_percent or percentage is None else percentage(value, limit)
+        share = units.say_rate if spec.ON is FundingRate else units.say_share
+        spoken: dict[formula.Say, formula.SayBeside] = {units.say_percent: share, units.say_amount: units.say_money}
+        say = spoken.get(unit_of(spec))
+    return unit_of(spec)(value) if say is None else say(value, limit)
 
 
 def unit_of(spec: RuleSpec) -> Callable[[float], str]:

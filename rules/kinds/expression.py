@@ -242,10 +242,9 @@ def _said(name: str, value: float, unit: object) -> str:
 def _beside(alert: Alert, value: float, limit: float) -> tuple[str, str]:
     """The value and its limit in so many digits that one sees which is larger: (`9.27`, `8`)."""
     unit = alert.facts.get("counted")
-    if (percentage := formula.percentage(unit)) is not None:
-        return percentage(value, limit), units.say_percent(limit)
-    say = formula.say_in(unit)
-    said_limit = _trimmed(say(limit))
+    say, said_limit = formula.say_in(unit), _trimmed(formula.limit_in(unit)(limit))
+    if (beside := formula.beside(unit)) is not None:
+        return beside(value, limit), said_limit
     for digits in range(3, 9):
         if (said := _trimmed(say(_cut(value, digits)))) != said_limit:
             break

@@ -119,7 +119,7 @@ class LiquidationRule(RuleSpec):
         )
 
     def sentence(self) -> str:
-        said = {severity: units.say_money(amount) for severity, amount in self._levels().items()}
+        said = {severity: units.say_amount(amount) for severity, amount in self._levels().items()}
         whose = "" if self.side == "either" else f"{self.side} "
         what = listed(self.symbols, "any coin")
         if self.window is None:
@@ -149,7 +149,7 @@ def say(alert: Alert, now_ms: int) -> Sentences:
         )
     where = " ".join(key[name] for name in ("venue", "symbol") if name in key) or "all venues"
     whose = f"{key['side']}s" if "side" in key else "positions"
-    limit = "" if alert.threshold is None else units.say_money(alert.threshold)
+    limit = "" if alert.threshold is None else units.say_amount(alert.threshold)
     within = f" of {whose} liquidated within {units.say_setting(int(window_ms))}"
     said, peak = (units.say_money(amount, alert.threshold) for amount in (alert.value, alert.peak))
     reading = Reading("", said, within, limit, alert.value)

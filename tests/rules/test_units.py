@@ -11,6 +11,7 @@ from rules.units import (
     duration_ms,
     fraction,
     money,
+    say_amount,
     say_duration,
     say_money,
     say_number,
@@ -157,6 +158,8 @@ def test_a_value_near_its_limit_has_more_digits() -> None:
     assert ["10.004%", "9.996%", "9.97%", "10%"] == [say_share(move, 0.1) for move in (0.10004, 0.09996, 0.0997, 0.1)]
     assert ["0.05004%", "0.0501%"] == [say_rate(rate, 0.0005) for rate in (0.0005004, 0.000501)]
     assert ["$25.003m", "$25.01m"] == [say_money(amount, 25e6) for amount in (25_003_000, 25_010_000)]
+    assert ["$100.4k", "$819k"] == [say_money(amount, 100e3) for amount in (100_400, 818_890)]
+    assert ["$1.2345m", "$818.5k", "-$2.5bn"] == [say_amount(limit) for limit in (1_234_500, 818_500, -2.5e9)]
 
 
 def test_numbers_are_said_without_needless_digits() -> None:
