@@ -328,7 +328,8 @@ async def _next_ms(connection: AsyncConnection, lane: str, now_ms: int) -> int |
     if head is None:
         due_ms = await waiting.next_due_ms()
         return None if due_ms is None else max(now_ms, due_ms)
-    return max(now_ms, min(head.not_before_ms or 0, head.expires_ms))
+    at_ms: int = min(head.not_before_ms or 0, head.expires_ms)
+    return max(now_ms, at_ms)
 
 
 async def _wait_again(connection: AsyncConnection, key: str, at_ms: int | None, reason: str, *, attempts: int) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon import lane
 from rules.alerts import Severity
 from rules.delivery import SinkPolicy
 from sinks.base import Message, Receipt, Shows
@@ -15,7 +16,7 @@ from storage.claim import WhyMuted, never
 from storage.database import Database, Held
 from storage.deliveries import Delivery
 from storage.journal import Journal
-from storage.outbox import Outbox
+from storage.outbox import Glance, Outbox
 from tests.chats import Reply, Slack, Slow, Telegram
 from tests.daemon.decided import ETH, decide, hook_lane, telegram_lane
 from tests.daemon.lanes import Clock, became, dispatching, locked, sinks_at, until
@@ -165,6 +166,45 @@ async def test_a_claim_whose_answer_was_lost_does_not_block_the_lane(
 
         (text,) = telegram.texts
         assert "repeat" not in text
+
+
+class _Counted(Outbox):
+    """How often a lane looks, and how often it claims, which keeps writers waiting."""
+
+    glances = claims = 0
+
+    async def glance(self, lane: str, now_ms: int) -> Glance:
+        self.glances += 1
+        return await super().glance(lane, now_ms)
+
+    async def claim(
+        self,
+        lane: str,
+        now_ms: int,
+        *,
+        sink: SinkPolicy | None = None,
+        why_muted: WhyMuted = never,
+        room: int | None = None,
+    ) -> Delivery | None:
+        self.claims += 1
+        return await super().claim(lane, now_ms, sink=sink, why_muted=why_muted, room=room)
+
+
+async def test_a_lane_with_nothing_to_do_only_looks(
+    journal: Journal, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And finds what another process has written without ringing."""
+    monkeypatch.setattr(lane, "LOOK_ANYWAY_S", 0.01)
+    outbox, sink = _Counted(database), Recording()
+    async with dispatching(outbox, {"lane": sink}, clock):
+        await until(lambda: outbox.glances > 5)
+        assert 1 == outbox.claims
+        await decide(journal, "lane")
+        await became(outbox, "lane", "sent")
+        glances = outbox.glances
+        await until(lambda: outbox.glances > glances + 5)
+
+    assert 2 == outbox.claims
 
 
 async def test_stopping_waits_for_what_is_on_its_way(journal: Journal, outbox: Outbox, clock: Clock) -> None:
