@@ -339,19 +339,20 @@ known_facts = (
 )
 newest_event_id = select(func.max(events.c.id))
 first_event_since = select(func.min(events.c.id)).where(_since)
+_is_wanted = func.coalesce(events.c.type, "").in_(bindparam("types", expanding=True))  # not by the index of types:
+# a planner that takes it sorts the whole past again for every chunk
+_received = func.coalesce(events.c.received_ms, 0)  # nor by that of times
 stored_events = (  # in the order in which the engine saw them; each chunk is a short read of its own
     select(events.c.id, events.c.payload)
     .where(
         events.c.id >= bindparam("from_id"),
         events.c.id <= bindparam("to_id"),
-        events.c.type.in_(bindparam("types", expanding=True)),
-        _since,
+        _is_wanted,
+        _received >= bindparam("since_ms"),
     )
     .order_by(events.c.id)
     .limit(bindparam("the_limit"))
 )
-_is_wanted = func.coalesce(events.c.type, "").in_(bindparam("types", expanding=True))  # not by the index of types:
-# a planner that takes it sorts the whole past again for every chunk
 _between = and_(_since, events.c.received_ms <= bindparam("until_ms"))
 events_in_time = (  # as history, whatever the order in which we learned of it
     select(events.c.id, events.c.received_ms, events.c.payload)

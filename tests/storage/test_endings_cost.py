@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
-from storage import answers, behind, endings
+from storage import answers, behind, endings, statements
 from storage.database import Database
 
 ASKED = {
@@ -46,3 +46,19 @@ async def test_no_sentence_reads_a_whole_table(tmp_path: Path, question: Any, ta
 
     assert [] == [step for step in steps if step.startswith("SCAN")]
     assert any(step.startswith(f"SEARCH {table} USING ") and index in step for step in steps)
+
+
+async def test_no_chunk_of_the_log_sorts_the_rest_of_it(tmp_path: Path) -> None:
+    """A start reads it in thousands, each from where the last one ended."""
+    values = {"from_id": 1, "to_id": 9, "types": ["funding_rate"], "since_ms": 1, "the_limit": 1_000}
+    words = statements.stored_events.compile(dialect=sqlite.dialect(paramstyle="named"))
+    expanded = words.construct_expanded_state(values)
+    database = await Database.open(str(tmp_path / "tocsin.db"))
+    try:
+        async with database.reader() as connection:
+            explain = text(f"EXPLAIN QUERY PLAN {expanded.statement}")
+            steps = [row.detail for row in await connection.execute(explain, expanded.parameters)]
+    finally:
+        await database.close()
+
+    assert ["SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"] == steps
