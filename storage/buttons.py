@@ -63,8 +63,14 @@ show_press = (
     update(buttons).where(is_token, _is_pressed, buttons.c.shown_ms.is_(None)).values(shown_ms=bindparam("now_ms"))
 )
 old_buttons = delete(buttons).where(  # what was pressed is quoted by later messages about the same alerts
-    buttons.c.expires_ms < bindparam("before_ms"),
-    or_(buttons.c.pressed_ms.is_(None), ~exists().where(outbox.c.key == buttons.c.key)),
+    buttons.c.token.in_(
+        select(buttons.c.token)
+        .where(
+            buttons.c.expires_ms < bindparam("before_ms"),
+            or_(buttons.c.pressed_ms.is_(None), ~exists().where(outbox.c.key == buttons.c.key)),
+        )
+        .with_for_update(skip_locked=True)  # as `retention_statements.old_messages`
+    )
 )
 
 

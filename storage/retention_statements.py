@@ -46,8 +46,9 @@ old_messages = delete(outbox).where(
         )
         .order_by(outbox.c.finished_ms)
         .limit(_chunk)
+        .with_for_update(skip_locked=True)
     )
-)
+)  # what somebody else changes at this moment goes next time: whoever waits for nobody is in no deadlock
 _old_episodes = (
     select(alerts.c.episode_id)
     .where(
