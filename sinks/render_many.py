@@ -102,8 +102,9 @@ def _summary(notice: Notice, now_ms: int, say: Say) -> tuple[list[str], tuple[st
     ]
     if len(told) > TOP:
         lines.append(f"and {len(told) - TOP} more")
-    rules = _named([alert.rule_id for alert in told])
-    footer = f"rules {rules} · {say_date(notice.created_ms)} {say_when(notice.created_ms, notice.created_ms)}"
+    rules = [alert.rule_id for alert in told]
+    who = f"rule{'s' if len({*rules}) > 1 else ''} {_named(rules)}"
+    footer = f"{who} · {say_date(notice.created_ms)} {say_when(notice.created_ms, notice.created_ms)}"
     said = ", ".join(fact for fact in facts if fact)
     head = verdict(notice.change, told[0], is_over=over == len(told))
     return [head, f"{what}: {said}" if said else what], tuple(lines), footer
@@ -146,7 +147,7 @@ def _about(notice: Notice, now_ms: int, say: Say) -> str:
     if len(told) < 2:
         return ""
     if len(counts) > 1:
-        return "; " + _named([f"{count} {kind}" for kind, count in counts.items()])
+        return "; " + _named([f"{kind} ({count})" if count > 1 else kind for kind, count in counts.items()])
     far = _range([say(alert, now_ms) for alert in told])
     return f"; {next(iter(counts))}{f', {far}' if far else ''}"
 

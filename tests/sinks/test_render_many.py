@@ -91,7 +91,7 @@ def test_a_summary_counts_adds_up_and_names_the_largest() -> None:
     assert Message(
         headline="WARNING  5 liquidation alerts: BTC, $10.5m in all, okx, bybit, binance",
         lines=("okx 4e+06", "bybit 3e+06", "okx 2e+06", "and 2 more"),
-        footer="rules whale · 2026-09-21 12:01:00Z",
+        footer="rule whale · 2026-09-21 12:01:00Z",
         change=Change.FIRED,
     ) == many(Form.SUMMARY, *orders)
 
@@ -132,7 +132,7 @@ def test_the_first_line_of_a_summary_says_which_way_how_far_and_beyond_what() ->
             "hyperliquid ETH-USDT-PERP: longs pay shorts 0.0703% per 8 h (limit 0.05%)",
             "and 4 more",
         ),
-        footer="rules r · 2023-11-14 22:13:20Z",
+        footer="rule r · 2023-11-14 22:13:20Z",
         change=Change.FIRED,
     ) == told(*found)
 
@@ -255,7 +255,7 @@ def test_a_digest_speaks_each_kind_s_words_of_the_peak() -> None:
     message = digest(*found, now_ms=START + H)
 
     assert (
-        "Kept back: 4 messages about 4 alerts, none is firing now; 1 depeg, 1 price change, 1 funding and 1 more"
+        "Kept back: 4 messages about 4 alerts, none is firing now; depeg, price change, funding and 1 more"
         == message.headline
     )
     assert [
@@ -264,6 +264,21 @@ def test_a_digest_speaks_each_kind_s_words_of_the_peak() -> None:
         "BTC-USDT-PERP at 0.090%",
         "binance.market is down",
     ] == [line.split("  ")[1].split(" (cleared")[0] for line in message.lines]
+
+
+def test_a_digest_counts_each_kind_of_which_there_are_several() -> None:
+    engine = Engine([hot(symbols=["ETH"]), rule(id="whale", type="liquidation", at_least="$1m")])
+    found = after(engine, *rates(0.0006, 0.0007), order(2e6, START + S))
+
+    assert "; liquidation, funding (2)" in digest(*found).headline
+
+
+def test_a_summary_names_its_rule_or_its_rules() -> None:
+    one = after(eth(), *rates(0.0006, 0.0007))
+    other = replace(one[0], rule_id="slow")
+
+    assert told(*one).footer.startswith("rule r · ")
+    assert told(*one, other).footer.startswith("rules r, slow · ")
 
 
 def test_a_digest_says_since_when_it_keeps() -> None:
