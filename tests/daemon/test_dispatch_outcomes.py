@@ -227,7 +227,7 @@ async def test_an_uncertain_warning_is_not_repeated(
 
 async def test_a_read_that_takes_too_long_is_uncertain(journal: Journal, outbox: Outbox, clock: Clock) -> None:
     """The chat took it and thinks for ever."""
-    options = Options(patience=Patience(connect_s=2.0, answer_s=0.1))
+    options = Options(patience=Patience(connect_s=10.0, answer_s=0.1))
     async with Telegram() as telegram, sinks_at(telegram_lane(telegram), options=options) as sinks:
         telegram.moods.append(Slow())
         await decide(journal, "phone")

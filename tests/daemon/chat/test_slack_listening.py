@@ -212,7 +212,7 @@ async def test_slack_says_when_to_come_back(desk: Slack) -> None:
 async def test_a_socket_that_gives_no_sign_of_life_is_replaced(desk: Slack, caplog: pytest.LogCaptureFixture) -> None:
     """A line that is only half open says nothing for ever."""
     heard, mode = Heard(), desk.socket_mode
-    async with listening(desk, heard, ping_s=0.1):
+    async with listening(desk, heard, ping_s=0.5):
         await mode.falls_silent()
         await until(lambda: len(mode.sockets) == 2)
         await mode.delivers(None)

@@ -124,7 +124,7 @@ async def test_an_upstream_that_does_not_answer_keeps_nobody_waiting(monkeypatch
             await here.global_market()
         end.gate.set()
         await until(lambda: len(end.asked) == 1)
-        monkeypatch.setattr("daemon.upstream.market.PATIENCE_S", 5.0)
+        monkeypatch.setattr("daemon.upstream.market.PATIENCE_S", PATIENCE_S)
         answer = await here.global_market()
 
     assert 2e12 == answer.value.total_usd
