@@ -149,7 +149,8 @@ async def test_check_answers_with_its_exit_code(tmp_path: Path) -> None:
     """0: what the rules say; 2: every mistake with its place."""
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(
-        "rules:\n  - {id: a, type: fundng, symbols: [BTC], above: 0.05%}\n  - {id: b, type: liquidation, at_least: 1 apple}\nsinkz: {}\n"
+        "rules:\n  - {id: a, type: fundng, symbols: [BTC], above: 0.05%}\n"
+        "  - {id: b, type: liquidation, at_least: 1 apple}\nsinkz: {}\n"
     )
 
     right_code, right, _ = await answer("check", EXAMPLE)
