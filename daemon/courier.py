@@ -141,6 +141,9 @@ class Courier:
             async with asyncio.timeout(PATIENCE_S):
                 receipt = await self._config.sink.deliver(await self._dressed(delivery, words), edits=name)
             self._status.edited += 1
+        except Busy as exc:
+            log.debug("the first message stays as it was", extra=self._ledger.about(delivery, str(exc)))
+            await self._ledger.hold(exc)
         except (SinkTrouble, TimeoutError) as exc:
             log.debug("the first message stays as it was", extra=self._ledger.about(delivery, str(exc) or NO_ANSWER))
         else:

@@ -67,7 +67,11 @@ old_buttons = delete(buttons).where(  # what was pressed is quoted by later mess
         select(buttons.c.token)
         .where(
             buttons.c.expires_ms < bindparam("before_ms"),
-            or_(buttons.c.pressed_ms.is_(None), ~exists().where(outbox.c.key == buttons.c.key)),
+            or_(
+                buttons.c.pressed_ms.is_(None),
+                ~exists().where(outbox.c.key == buttons.c.key)
+                & ~exists().where(alerts.c.episode_id == buttons.c.episode_id, alerts.c.is_firing),
+            ),
         )
         .with_for_update(skip_locked=True)  # as `retention_statements.old_messages`
     )
@@ -88,7 +92,7 @@ written_over = (  # a later change of the alert may have stood there, and does n
         exists().where(
             outbox.c.lane == buttons.c.lane,
             outbox.c.episode_id == buttons.c.episode_id,
-            outbox.c.edit_of.is_not(None),
+            outbox.c.key != buttons.c.key,
             outbox.c.status.in_([SENDING, SENT]),
             _changed_ms >= bindparam("since_ms"),
         ),

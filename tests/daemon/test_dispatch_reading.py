@@ -1,6 +1,7 @@
 """How it reads: late news, ends that change or follow the first message, and repeats that say so."""
 
 import io
+from collections import deque
 
 import pytest
 
@@ -10,7 +11,7 @@ from sinks.registry import Options
 from storage.journal import Journal
 from storage.notices import Words
 from storage.outbox import Outbox
-from tests.chats import Chat, Reply, Slack, Telegram, Vanish, telegram_error
+from tests.chats import Chat, Reply, Slack, Telegram, Vanish, telegram_error, too_many
 from tests.daemon.decided import bot_lane, decide, hook_lane, telegram_lane
 from tests.daemon.lanes import Clock, became, dispatching, sinks_at, until
 from tests.storage.episodes import NOW, Episode
@@ -221,3 +222,25 @@ async def test_our_own_words_say_that_they_are_repeated(outbox: Outbox, clock: C
         "DEMO  the house is on fire",
         f"DEMO  the house is on fire (may be a repeat) #{key[:6]}",
     ] == [text.splitlines()[0] for text in slack.texts]
+
+
+async def test_a_busy_chat_is_not_asked_again_before_its_time(journal: Journal, outbox: Outbox, clock: Clock) -> None:
+    """Also where it was only the first message of an alert that could not be changed."""
+    async with (
+        Telegram() as telegram,
+        sinks_at(telegram_lane(telegram)) as sinks,
+        dispatching(outbox, sinks, clock) as dispatch,
+    ):
+        telegram.moods_of["editMessageText"] = deque((too_many(30),))
+        episode = await decide(journal, "phone")
+        dispatch.ring(["phone"])
+        await became(outbox, "phone", "sent")
+        await journal.commit(episode.change(Change.ESCALATED, "phone", severity=Severity.CRITICAL), NOW)
+        dispatch.ring(["phone"])
+        await until(lambda: dispatch.status["phone"].held == 1)
+        await decide(journal, "phone", symbol="ETH-USDT-PERP", severity=Severity.CRITICAL)
+        dispatch.ring(["phone"])
+        await became(outbox, "phone", "sent", "sent", "waiting")
+        clock.now_ms += 31_000
+        dispatch.ring(["phone"])
+        await became(outbox, "phone", "sent", "sent", "sent")

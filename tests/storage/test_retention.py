@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from rules.alerts import Change
+from storage.answers import Answers
 from storage.buttons import LAST_MS, Buttons
 from storage.database import Database
 from storage.deliveries import Delivery
@@ -168,3 +169,19 @@ async def test_a_silence_that_its_alert_overtook_is_over(journal: Journal, datab
     assert [] == await silences.active(NOW)
     await forget(database, NOW, days=30)
     assert [] == await silences.listing()
+
+
+async def test_what_was_answered_without_a_message_is_known_while_the_alert_fires(
+    journal: Journal, database: Database
+) -> None:
+    """Over HTTP; else its buttons would be offered again. It goes with the alert."""
+    episode, answers = Episode(), Answers(database)
+    await journal.commit(episode.change(Change.FIRED), NOW)
+    await answers.acknowledge(episode.episode_id, "operator", action="ack", chat="HTTP")
+
+    await forget(database, NOW + 9 * DAY_MS, days=1)
+    (kept,) = await answers.of([episode.episode_id])
+    assert "operator (HTTP)" == kept.panel.author
+    await journal.commit(episode.change(Change.CLEARED, at_ms=NOW + 9 * DAY_MS), NOW + 9 * DAY_MS)
+    await forget(database, NOW + 20 * DAY_MS, days=1)
+    assert [] == await answers.of([episode.episode_id])
