@@ -46,10 +46,10 @@ class Vitals:
         return self.held is not None or 0 < self.sinks == len(self.dead)
 
     def line(self) -> str:
-        """`alive; 14 rules; 3 alerts; p99 0.8 s; okx.public down 4m`."""
+        """`alive; 14 rules; 3 alerts; 99% of messages within 0.8 s; okx.public down 4m`."""
         parts = ["alive", _counted(self.rules, "rule"), _counted(self.alerts, "alert")]
         if self.lag_p99_ms is not None:
-            parts.append(f"p99 {self.lag_p99_ms / 1000:.1f} s")
+            parts.append(f"99% of messages within {self.lag_p99_ms / 1000:.1f} s")
         parts += [f"{name} down {say_duration(for_ms - for_ms % 1_000)}" for name, for_ms in self.down[:NAMES_MAX]]
         if len(self.down) > NAMES_MAX:
             parts.append(f"{len(self.down) - NAMES_MAX} more feeds down")

@@ -55,7 +55,7 @@ def test_the_line_says_how_the_house_is() -> None:
     lanes = {"desk": LaneStatus(lag_ms=[100] * 99 + [800]), "phone": LaneStatus(disabled="blocked")}
     found = vitals(rules=14, alerts=1, feeds=feeds, lanes=lanes, now_ms=240_500)
 
-    assert "alive; 14 rules; 1 alert; p99 0.8 s; okx.public down 4m; sink phone dead" == found.line()
+    assert "alive; 14 rules; 1 alert; 99% of messages within 0.8 s; okx.public down 4m; sink phone dead" == found.line()
     refused = Vitals(rules=1, alerts=0, lag_p99_ms=None, mistakes=2).line()
     assert "alive; 1 rule; 0 alerts; the saved files have 2 mistakes, what ran before runs on" == refused
     held = Vitals(rules=1, alerts=0, lag_p99_ms=None, held="the disk is full").line()
@@ -76,7 +76,7 @@ async def test_it_is_said_once_a_day_also_over_a_restart(outbox: Outbox, clock: 
 
     said = await outbox.listing()
     assert ["phone", "phone", "desk"] == [entry.lane for entry in said]
-    assert {"alive; 14 rules; 3 alerts; p99 0.8 s; okx.public down 4m"} == {entry.headline for entry in said}
+    assert {"alive; 14 rules; 3 alerts; 99% of messages within 0.8 s; okx.public down 4m"} == {entry.headline for entry in said}
     assert {"desk", "phone"} == set(rung)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from daemon import lane
-from rules.alerts import Severity
+from rules.alerts import Change, Severity
 from rules.delivery import SinkPolicy
 from sinks.base import Message, Receipt, Shows
 from sinks.pace import UNPACED, Pace
@@ -21,7 +22,7 @@ from tests.chats import Reply, Slack, Slow, Telegram
 from tests.daemon.decided import ETH, decide, hook_lane, telegram_lane
 from tests.daemon.lanes import Clock, became, dispatching, locked, sinks_at, until
 from tests.patience import PATIENCE_S
-from tests.storage.episodes import HOUR_MS, NOW
+from tests.storage.episodes import HOUR_MS, NOW, Episode
 
 
 async def test_a_lane_keeps_its_order(journal: Journal, outbox: Outbox, clock: Clock) -> None:
@@ -67,6 +68,23 @@ async def test_a_chat_is_spoken_to_at_its_own_pace(journal: Journal, outbox: Out
 
     assert pace.gap_ms / 1000 == pytest.approx(clock.slept_s[0])
     assert NOW + 3 * pace.gap_ms <= clock.now_ms
+
+
+async def test_only_what_could_have_left_earlier_is_slow(journal: Journal, outbox: Outbox, clock: Clock) -> None:
+    """A night that was asked for, or seconds for others like it, say nothing of a lane; its chat's own pace does."""
+    async with Telegram() as telegram, sinks_at(telegram_lane(telegram)) as sinks:
+        pace = sinks["phone"].pace
+        clock.now_ms = NOW + HOUR_MS
+        for number in range(pace.burst + 1):
+            batch = Episode(f"C{number}-USDT-PERP").change(Change.FIRED, "phone", lasts_ms=2 * HOUR_MS)
+            batch.notices = [replace(letter, due_ms=clock.now_ms) for letter in batch.notices]
+            await journal.commit(batch, NOW)
+        async with dispatching(outbox, sinks, clock) as dispatch:
+            await became(outbox, "phone", *["sent"] * (pace.burst + 1))
+            *quick, slow = dispatch.status["phone"].lag_ms
+
+    assert [0] * pace.burst == quick
+    assert pace.gap_ms <= slow
 
 
 async def test_a_clock_that_is_set_back_does_not_silence_a_lane(journal: Journal, outbox: Outbox, clock: Clock) -> None:
