@@ -16,6 +16,7 @@ from sqlalchemy import text
 from storage.database import Database
 from storage.lines import FileLine
 from tests.databases import POSTGRES, both, with_tables
+from tests.patience import PATIENCE_S
 from tests.storage.relay import relayed
 
 on_postgres = pytest.mark.parametrize(
@@ -81,7 +82,7 @@ async def test_who_is_cancelled_twice_leaves_nothing_behind(database: Database) 
             for _ in range(turns):
                 await asyncio.sleep(0)
         await asyncio.wait(tasks)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while asyncio.all_tasks() - before:  # noqa: ASYNC110 - nobody tells when they have ended
             await asyncio.sleep(0.001)
     gc.collect()
@@ -94,12 +95,12 @@ async def test_who_is_cancelled_twice_leaves_nothing_behind(database: Database) 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_lock_of_somebody_else_does_not_keep_us(database_url: str) -> None:
     """A statement waits for it in its thread; whoever stops us is not made to wait, too."""
-    database = await Database.open(database_url, patience_s=8.0)
+    database = await Database.open(database_url, patience_s=3 * PATIENCE_S)
     with closing(sqlite3.connect(database.place, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         entering = asyncio.create_task(database.writer().__aenter__(), name="waits")
         await asyncio.wait({entering}, timeout=0.1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             entering.cancel()
             await asyncio.wait({entering})
             await database.close()
@@ -120,7 +121,7 @@ async def test_a_silent_server_does_not_keep_us(database_url: str) -> None:
         relay.hears.clear()
         asking = [asyncio.create_task(ask(), name="asks") for _ in range(2)]
         await asyncio.sleep(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             for task in asking:
                 task.cancel()
             await asyncio.wait(asking)
@@ -143,7 +144,7 @@ async def test_a_close_that_is_cancelled_closes_all_the_same(database_url: str) 
             await asyncio.sleep(0)
         closing.cancel()
         await asyncio.wait({closing})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while await sessions(database_url):  # noqa: ASYNC110 - the server ends them
                 await asyncio.sleep(0.005)
 
@@ -213,7 +214,7 @@ async def test_a_transaction_that_is_cancelled_at_any_moment_is_undone(tmp_path:
 
 async def closed(file: Path) -> None:
     """Wait until this process has it open no more."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while file.name in open_files():  # noqa: ASYNC110 - a thread closes it
             await asyncio.sleep(0.001)
 
