@@ -143,9 +143,9 @@ def limits_of(rule: Rule) -> tuple[Limit, ...]:
 
 
 def mirrored_of(rule: Rule) -> tuple[Limit, ...]:
-    """Of a rule that looks both ways, the same on the other side of zero."""
+    """Of a rule that looks both ways, the levels on the other side of zero."""
     limits = () if rule.signed is None else limits_of(rule)
-    return tuple(Limit(-limit.value, limit.severity) for limit in limits if limit.value)
+    return tuple(Limit(-limit.value, limit.severity) for limit in limits if limit.severity is not None)
 
 
 def _marks(alert: Alert, series: Series) -> tuple[Mark, ...]:

@@ -8,21 +8,14 @@ from daemon.pictures.chart import Chart, Limit, Point
 
 _CROWDED = 0.3  # a limit that would press everything else into less than this part of the height is only pointed at
 _ONE_SIDE = 0.4  # of the height what happened takes at least, beside a limit of the other side
+_TOLD_APART = 0.2  # of the height lies at least between the two sides
 
 
 def reach(chart: Chart) -> tuple[float, float]:
     """From the lowest to the highest that must be seen, with air around it."""
-    values = [value for _, value in chart.points if value is not None and isfinite(value)]
-    if not values:
-        raise ValueError("there is nothing to draw")
-    low, high = min(values), max(values)
-    ranked = sorted(chart.limits, key=lambda limit: -1 if limit.severity is None else limit.severity.rank)
-    for number, limit in enumerate(ranked):
-        new_low, new_high = min(low, limit.value), max(high, limit.value)
-        is_first = all(one.severity is None for one in ranked[:number])
-        if is_first or not high > low or (high - low) >= _CROWDED * (new_high - new_low):
-            low, high = new_low, new_high
-    low, high = _with_mirrored(chart.mirrored, low, high, max(values) - min(values))
+    low, high = _with_own(chart)
+    others = [limit.value for limit in _others(chart)]
+    low, high = min(low, *others, low), max(high, *others, high)
     if chart.is_stems or 0 < low < 0.6 * high:
         low = min(low, 0.0)
     if high < 0 and high > 0.6 * low:
@@ -34,20 +27,42 @@ def reach(chart: Chart) -> tuple[float, float]:
     return (low if low == 0 else low - 0.06 * span), (high if high == 0 and low < 0 else high + 0.08 * span)
 
 
-def _with_mirrored(mirrored: Sequence[Limit], low: float, high: float, span: float) -> tuple[float, float]:
-    """With the mildest limit of the other side, if that leaves enough of the height to what happened: the `span`."""
-    values = [limit.value for limit in mirrored if limit.severity is not None]
-    if not values:
-        return low, high
-    mildest = min(values, key=abs)
-    wider = min(low, mildest), max(high, mildest)
-    return wider if span >= _ONE_SIDE * (wider[1] - wider[0]) else (low, high)
-
-
 def in_sight(chart: Chart, low: float, high: float) -> list[Limit]:
-    """The limits that stand in the picture; where the other side is over says nothing without where it begins."""
-    own, others = ([one for one in limits if low <= one.value <= high] for limits in (chart.limits, chart.mirrored))
-    return [*own, *(others if any(one.severity is not None for one in others) else ())]
+    """The limits that stand in the picture."""
+    return [*(limit for limit in chart.limits if low <= limit.value <= high), *_others(chart)]
+
+
+def _with_own(chart: Chart) -> tuple[float, float]:
+    """What happened, and the limits that leave enough of the height to it."""
+    low, high = _measured(chart)
+    ranked = sorted(chart.limits, key=lambda limit: -1 if limit.severity is None else limit.severity.rank)
+    for number, limit in enumerate(ranked):
+        new_low, new_high = min(low, limit.value), max(high, limit.value)
+        is_first = all(one.severity is None for one in ranked[:number])
+        if is_first or not high > low or (high - low) >= _CROWDED * (new_high - new_low):
+            low, high = new_low, new_high
+    return low, high
+
+
+def _others(chart: Chart) -> list[Limit]:
+    """The limits of the other side that the line has passed, else the mildest of them if there is room for it.
+
+    Two sides that could hardly be told from each other say less than one.
+    """
+    low, high = _measured(chart)
+    if (passed := [limit for limit in chart.mirrored if low < limit.value < high]) or not chart.mirrored:
+        return passed
+    mildest, own = min(chart.mirrored, key=lambda limit: abs(limit.value)), _with_own(chart)
+    height = max(own[1], mildest.value) - min(own[0], mildest.value)
+    has_room = high - low >= _ONE_SIDE * height and 2 * abs(mildest.value) >= _TOLD_APART * height
+    return [mildest] if has_room else []
+
+
+def _measured(chart: Chart) -> tuple[float, float]:
+    values = [value for _, value in chart.points if value is not None and isfinite(value)]
+    if not values:
+        raise ValueError("there is nothing to draw")
+    return min(values), max(values)
 
 
 def latest(chart: Chart) -> Point:
