@@ -153,6 +153,11 @@ class RuleSpec(BaseModel):
         names = [name for name in {**mine, **others} if mine.get(name) != others.get(name)]
         return {name: (mine.get(name), others.get(name)) for name in names}
 
+    def is_reachable(self, limit: float) -> bool:
+        """Whether anything can ever be beyond a limit of this kind of rule."""
+        del limit
+        return True
+
     def places(self) -> str:
         """` on binance, bybit`, or nothing if it is everywhere."""
         return "" if EVERYTHING in self.venues else f" on {', '.join(self.venues)}"

@@ -131,7 +131,7 @@ def _show(report: "Report") -> None:
     show(("rule", *_HEADERS), ((rule.spec.id, *_cells(rule.tally)) for rule in report.rules))
     for rule in report.rules:
         if rule.tally.fires:
-            click.echo(f"\n{rule.spec.id}, fires by day from {_first_day(rule.tally)}: {_days(rule.tally)}")
+            click.echo(f"\n{rule.spec.id}, {_days(rule.tally)}")
         if len(rule.neighbours) > 1:
             _show_neighbours(rule)
     for rule in report.rules:
@@ -182,15 +182,15 @@ def _drawn(tally: "Tally", most: int) -> str:
 
 
 def _days(tally: "Tally") -> str:
-    """A column a day, or as many days a column as fit."""
+    """`fires by day from 2026-05-01: ▁█`. A column is a day, or as many days as it takes for all to fit."""
     first, last = min(tally.days), max(tally.days)
     width = -(-(last - first + 1) // _DAYS_MAX)
     columns = [0] * ((last - first) // width + 1)
     for day, fires in tally.days.items():
         columns[(day - first) // width] += fires
     most = max(columns)
-    return "".join(_LEVELS[-(-fires * (len(_LEVELS) - 1) // most)] for fires in columns)
-
-
-def _first_day(tally: "Tally") -> str:
-    return say_moment(min(tally.days) * 86_400_000)[:10]
+    drawn = "".join(_LEVELS[-(-fires * (len(_LEVELS) - 1) // most)] for fires in columns)
+    since = say_moment(first * 86_400_000)[:10]
+    if width == 1:
+        return f"fires by day from {since}: {drawn}"
+    return f"fires from {since}, {'a week' if width == 7 else f'{width} days'} a column: {drawn}"

@@ -51,7 +51,7 @@ def quote(value: object) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean every?`, or the whole list if nothing is close and the list is short enough to read."""
-    names, lower = sorted(known), name.lower()
+    names, lower = sorted(set(known)), name.lower()
     several = [part for part in _SEPARATORS.split(lower) if part]
     if len(several) > 1 and set(several) <= set(names):
         return f"write a list: [{', '.join(several)}]"

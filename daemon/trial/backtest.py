@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from daemon.config.model import Config
 from daemon.trial.deaf import why_deaf, why_sparse
-from daemon.trial.neighbours import FACTORS, said_limits, scaled
+from daemon.trial.neighbours import FACTORS, is_possible, said_limits, scaled
 from daemon.trial.play import Play, Spoken
 from daemon.trial.policy import late_after_ms, rehearsed_policy
 from daemon.trial.tally import Tally, rules_of
@@ -164,6 +164,8 @@ class Backtest:
             neighbour = scaled(rule, factor)
             if neighbour is None:
                 return
+            if not is_possible(spec, neighbour):
+                continue
             lone = _Lone(neighbour, config, flap_ms)
             self._lone.append(lone)
             kinds: set[type[Event]] = {rule.on, FeedHealth} if "venue" in rule.by else {rule.on}

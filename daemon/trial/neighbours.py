@@ -28,6 +28,11 @@ def scaled(rule: Rule, factor: float) -> Rule | None:
     return msgspec.structs.replace(rule, ladder=_scaled(ladder, shown, factor))
 
 
+def is_possible(spec: RuleSpec, neighbour: Rule) -> bool:
+    """Whether somebody could write these limits: nothing is above 150 of 100."""
+    return all(spec.is_reachable(limit) for limit in neighbour.ladder.shown if limit is not None)
+
+
 def _scaled(ladder: Ladder, shown: tuple[float, ...], factor: float) -> Ladder:
     before = (limit * ladder.sign for limit in ladder.shown if limit is not None)
     after = (limit * ladder.sign for limit in shown)

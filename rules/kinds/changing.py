@@ -40,6 +40,9 @@ class Changing(Limited, Directed):
                 raise ValueError(f"nothing falls by more than 100%; above: {cls.EXAMPLE}")
         return limit
 
+    def is_reachable(self, limit: float) -> bool:
+        return self.direction != "down" or limit < 1
+
     def names(self) -> tuple[str, ...]:
         """The coins or instruments it is about."""
         raise NotImplementedError

@@ -18,6 +18,7 @@ from rules.sentences import Reading, Sentences
 from rules.spec import Coins, Duration, Fraction, RuleSpec
 
 SCORE_HYSTERESIS = 5.0
+DEPTH_MAX = 0.5
 
 
 class Depeg(RuleSpec):
@@ -28,7 +29,7 @@ class Depeg(RuleSpec):
 
     type: Literal["depeg"]
     coins: Annotated[Coins, Field(description="tickers: USDT, USDC, DAI; * for all")]
-    depth: Annotated[Fraction, Field(description="distance from the peg: 0.5%", gt=0, le=0.5)] = 0.01
+    depth: Annotated[Fraction, Field(description="distance from the peg: 0.5%", gt=0, le=DEPTH_MAX)] = 0.01
     levels: Annotated[dict[Severity, float] | None, Field(description="of the severity score, 0 to 100")] = None
     clear: Annotated[Fraction | None, Field(description="back within this distance; half of the depth if left out")] = (
         None
@@ -60,6 +61,9 @@ class Depeg(RuleSpec):
         if clear is not None and depth is not None and clear > depth:
             raise ValueError(f"clear is farther than the depth itself; at most {units.say_percent(depth)}")
         return clear
+
+    def is_reachable(self, limit: float) -> bool:
+        return limit < 100 if self.levels else limit <= DEPTH_MAX
 
     def compile(self) -> Rule:
         if self.levels:

@@ -33,6 +33,9 @@ class Mood(Bounded):
                 raise ValueError(f"{one:g} is never reached; the index goes from 0 to {MOST}")
         return limit
 
+    def is_reachable(self, limit: float) -> bool:
+        return limit > 0 if self.falls() else limit < MOST
+
     def names(self) -> tuple[str, ...]:
         return (EVERYTHING,)
 

@@ -132,6 +132,21 @@ def test_a_backtest_shows_the_rule_and_its_neighbours(tmp_path: Path) -> None:
     assert lines[-5].endswith("█" * 24)
 
 
+def test_a_long_past_says_how_many_days_a_column_is(tmp_path: Path) -> None:
+    """A year does not fit into sixty columns; nobody should take one for a day."""
+    files(tmp_path)
+    (tmp_path / "old.csv").write_text(PAST.replace("2026-01-05", "2025-01-05"), encoding="utf-8")
+    for name in ("old.csv", "past.csv"):
+        typed("import", name, "--type", "funding_rate", "--db", "past.db", cwd=tmp_path)
+    said = [
+        typed("backtest", "rules.yaml", "--db", "past.db", "--since", since, "--no-neighbours", cwd=tmp_path).stdout
+        for since in ("2025-01-01", "2026-01-01")
+    ]
+
+    assert f"hot, fires from 2025-01-05, a week a column: █{' ' * 51}█" == said[0].splitlines()[-1]
+    assert "hot, fires by day from 2026-01-05: █" == said[1].splitlines()[-1]
+
+
 def test_every_message_of_a_backtest_can_be_printed(tmp_path: Path) -> None:
     imported(tmp_path)
     done = typed("backtest", "rules.yaml", "--db", "past.db", *SINCE, "--messages", "--no-neighbours", cwd=tmp_path)

@@ -108,3 +108,12 @@ def test_a_repeat_that_is_written_otherwise_is_answered_with_ours(tmp_path: Path
 
         assert ": tests.0.series.0.values: " in said
         assert said.endswith("repeats nothing; write 0.06%x3, without a blank")
+
+
+def test_what_is_known_is_named_once(tmp_path: Path) -> None:
+    """Though two rules are called so, which is a mistake of its own."""
+    rule = "{id: cascade, type: funding, symbols: BTC, above: 0.05%}"
+    test = f"{{name: a, rules: [xyz], series: [{SERIES}], expect: [{{at: 1m, messages: {{console: []}}}}]}}"
+    said = mistakes(tmp_path, f"rules: [{rule}, {rule}]\ntests: [{test}]\n")
+
+    assert said[-1].endswith("there is no rule 'xyz'; known: cascade")

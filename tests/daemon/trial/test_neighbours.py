@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.trial.neighbours import FACTORS, said_limits, said_value, scaled
+from daemon.trial.neighbours import FACTORS, is_possible, said_limits, said_value, scaled
 from rules.spec import RuleSpec, parse
 
 FUNDING: dict[str, Any] = {"id": "r", "type": "funding", "symbols": "BTC"}
@@ -96,3 +96,30 @@ def test_once_is_the_rule_itself() -> None:
     rule = spec(**FUNDING, above="0.05%").compile()
 
     assert rule is scaled(rule, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"type": "fear_greed", "above": 75}, ["37.5", "60", "75", "93.75"]),
+        ({"type": "fear_greed", "below": 20}, ["10", "16", "20", "25", "40"]),
+        (
+            {"type": "depeg", "coins": "USDC", "levels": {"warning": 30, "critical": 60}},
+            ["15 / 30", "24 / 48", "30 / 60", "37.5 / 75"],
+        ),
+        (
+            {"type": "price_change", "symbols": "BTC", "above": "60%", "window": "1h", "direction": "down"},
+            ["30%", "48%", "60%", "75%"],
+        ),
+        (
+            {"type": "price_change", "symbols": "BTC", "above": "60%", "window": "1h", "direction": "up"},
+            ["30%", "48%", "60%", "75%", "120%"],
+        ),
+    ],
+)
+def test_no_neighbour_is_beyond_what_can_be(fields: dict[str, Any], expected: list[str]) -> None:
+    """An index that ends at 100 is never above 150, and nothing falls by more than everything."""
+    written = spec(**fields)
+    neighbours = filter(None, (scaled(written.compile(), factor) for factor in FACTORS))
+
+    assert expected == [said_limits(written, one) for one in neighbours if is_possible(written, one)]
