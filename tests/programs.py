@@ -19,31 +19,64 @@ from pathlib import Path
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[1]
-PIPE = subprocess.PIPE
+PIPE, DEVNULL = subprocess.PIPE, subprocess.DEVNULL
 _ASKING = threading.Lock()
 
 
-_Heard = asyncio.StreamReader | None
+class Ear:
+    """A pipe, and what was said into it; it is closed when nobody is left who could say more."""
+
+    def __init__(self) -> None:
+        self._ours, self.theirs = os.pipe()
+        self.heard = asyncio.StreamReader()
+        self._is_open = True
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(self._ours, False)
+        self._loop.add_reader(self._ours, self._hear)
+
+    def hear_all(self) -> None:
+        """What was said until now."""
+        while self._is_open and self._hear():
+            pass
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._loop.remove_reader(self._ours)
+            os.close(self._ours)
+            self.heard.feed_eof()
+
+    def _hear(self) -> bool:
+        try:
+            piece = os.read(self._ours, 65_536)
+        except BlockingIOError:
+            return False
+        if piece:
+            self.heard.feed_data(piece)
+        else:
+            self.close()
+        return True
 
 
 class Program:
     """A process that was begun; whoever begins it sees to it that it ends. Speaks as `asyncio.subprocess.Process`."""
 
-    def __init__(self, pid: int, ends: asyncio.StreamReader, out: _Heard, err: _Heard) -> None:
+    def __init__(self, pid: int, ends: Ear, out: Ear | None, err: Ear | None) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self.stdout, self.stderr = out, err
+        self.stdout, self.stderr = [ear.heard if ear is not None else None for ear in (out, err)]
+        self._ears = [ear for ear in (out, err) if ear is not None]
         self._ended = asyncio.create_task(self._ends(ends), name=f"end of {pid}")
 
     async def wait(self) -> int:
-        """Its exit code, or the signal that ended it as a negative number."""
+        """Its exit code, or the signal that ended it as a negative number. All that it said is heard by then."""
         return await asyncio.shield(self._ended)
 
     async def communicate(self) -> tuple[bytes, bytes]:
         """All that it still says, until it has ended."""
-        said = await asyncio.gather(*(heard.read() if heard else _nothing() for heard in (self.stdout, self.stderr)))
+        out, err = [await heard.read() if heard else b"" for heard in (self.stdout, self.stderr)]
         await self.wait()
-        return said[0], said[1]
+        return out, err
 
     def send_signal(self, number: int) -> None:
         if self.returncode is None:
@@ -53,13 +86,12 @@ class Program:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    async def _ends(self, ends: asyncio.StreamReader) -> int:
-        self.returncode = int(await ends.readline())
+    async def _ends(self, ends: Ear) -> int:
+        self.returncode = int(await ends.heard.readline())
+        ends.close()
+        for ear in self._ears:
+            ear.hear_all()
         return self.returncode
-
-
-async def _nothing() -> bytes:
-    return b""
 
 
 async def begun(
@@ -71,29 +103,17 @@ async def begun(
     stderr: int = PIPE,
 ) -> Program:
     """`python -m MODULE WORDS`, on its way."""
-    out, its_out = await _heard(stdout)
-    err, its_err = await _heard(stderr)
-    ends, its_end = await _heard(PIPE)
-    assert ends is not None
-    await asyncio.to_thread(_ask, (its_end, its_out, its_err), module, words, cwd, environ)
-    for handle, given in ((its_out, stdout), (its_err, stderr), (its_end, PIPE)):
-        if handle != given:
-            os.close(handle)
-    return Program(int(await ends.readline()), ends, out, err)
-
-
-async def _heard(wanted: int) -> tuple[_Heard, int]:
-    """Who hears what is said, and where it is to be said."""
-    if wanted == subprocess.DEVNULL:
-        return None, os.open(os.devnull, os.O_WRONLY)
-    if wanted != PIPE:
-        return None, wanted
-    ours, theirs = os.pipe()
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb")
-    )
-    return reader, theirs
+    ends = Ear()
+    out, err = [Ear() if wanted == PIPE else None for wanted in (stdout, stderr)]
+    with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230 - it never waits
+        its_out, its_err = [
+            ear.theirs if ear is not None else nowhere.fileno() if wanted == DEVNULL else wanted
+            for ear, wanted in ((out, stdout), (err, stderr))
+        ]
+        await asyncio.to_thread(_ask, (ends.theirs, its_out, its_err), module, words, cwd, environ)
+    for ear in filter(None, (ends, out, err)):
+        os.close(ear.theirs)
+    return Program(int(await ends.heard.readline()), ends, out, err)
 
 
 def done(
