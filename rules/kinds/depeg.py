@@ -67,7 +67,8 @@ class Depeg(RuleSpec):
 
     def compile(self) -> Rule:
         if self.levels:
-            steps = ladder(self.levels, strict=False, hysteresis=SCORE_HYSTERESIS)
+            gap = min(SCORE_HYSTERESIS, min(self.levels.values()) / 2)  # no coin scores less than nothing
+            steps = ladder(self.levels, strict=False, hysteresis=gap)
         else:
             clear = self.depth / 2 if self.clear is None else self.clear
             steps = ladder({self.severity: self.depth}, strict=False, clear=clear)

@@ -210,7 +210,7 @@ def test_every_kind_is_drawn_or_known_not_to_be() -> None:
         (CASES["liquidation"][0], [(1e6, WARNING)]),
         (CASES["liquidations"][0], [(1e6, WARNING), (5e5, None)]),
         (CASES["depeg"][0], [(0.005, WARNING), (0.0025, None)]),
-        (CASES["depeg by severity"][0], [(5.0, WARNING), (95.0, CRITICAL), (0.0, None)]),
+        (CASES["depeg by severity"][0], [(5.0, WARNING), (95.0, CRITICAL), (2.5, None)]),
         ({**CASES["long_short_ratio"][0], "clear": 0.7}, [(0.5, WARNING), (0.7, None)]),
         (CASES["fear_greed"][0], [(20.0, WARNING), (10.0, CRITICAL)]),
     ],

@@ -75,6 +75,16 @@ def test_a_fire_is_said_by_severity() -> None:
     assert ("defillama 0.9700", "market capitalisation $40bn") == sentences.details
 
 
+@pytest.mark.parametrize("level", [2, 5, 8, 25])
+def test_whatever_score_it_began_at_it_is_over_at_the_peg(level: float) -> None:
+    engine = Engine([rule(**RIGHT, levels={"warning": level}, confirm=False)])
+    prices = *(0.9 for _ in range(60)), 0.9999
+
+    assert ["fired", "cleared"] == said(
+        t for at, price in enumerate(prices) for t in engine.observe(quote(price, NOON + at * M), NOON + at * M)
+    )
+
+
 def test_above_the_peg_is_said() -> None:
     headline = say(alert(Engine([rule(**RIGHT)]), quote(1.02)), NOON).headline
 
