@@ -76,7 +76,9 @@ async def test_it_is_said_once_a_day_also_over_a_restart(outbox: Outbox, clock: 
 
     said = await outbox.listing()
     assert ["phone", "phone", "desk"] == [entry.lane for entry in said]
-    assert {"alive; 14 rules; 3 alerts; 99% of messages within 0.8 s; okx.public down 4m"} == {entry.headline for entry in said}
+    assert {"alive; 14 rules; 3 alerts; 99% of messages within 0.8 s; okx.public down 4m"} == {
+        entry.headline for entry in said
+    }
     assert {"desk", "phone"} == set(rung)
 
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from daemon.house import House
@@ -99,6 +100,9 @@ async def showing(folder: Path, **server: Any) -> AsyncIterator[Show]:
     """The house listens to all that its tables want, and two positions have been closed at Binance."""
     clock = Clock()
     async with AsyncExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr("daemon.upstream.market.PATIENCE_S", PATIENCE_S)  # a busy machine is no upstream that is down
+        patch.setattr("daemon.server.tzone.contract_comparison.VOLUME_PATIENCE_S", PATIENCE_S)
         box = await stack.enter_async_context(Box(quiet(), clock=clock))
         rules = [{"id": "never", "type": "funding", "symbols": ["BTC"], "venues": ["binance"], "above": "2.9%"}]
         files = written(
