@@ -159,10 +159,7 @@ async def test_check_answers_with_its_exit_code(tmp_path: Path) -> None:
     assert (0, 2) == (right_code, wrong_code)
     assert "rules.example.yaml: right. 13 rules, told to console, 14 tests passed\n" in right
     places = [line.removeprefix(f"{wrong}:").split(": ")[:2] for line in mistakes.splitlines()]
-    assert [["2:19", "rules.0.type"], ["3:42", "rules.1.at_least"], ["4:1", "sinkz"]] == [
-        place for place in sorted(places) if place[0] != "2:5"
-    ]
-    assert ["rules.0", "rules.0.symbols"] == sorted(path for place, path in places if place == "2:5")
+    assert [["2:19", "rules.0.type"], ["3:42", "rules.1.at_least"], ["4:1", "sinkz"]] == sorted(places)
 
 
 async def test_without_a_network_it_says_so_once_a_feed_and_keeps_trying(tmp_path: Path) -> None:
