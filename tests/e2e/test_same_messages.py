@@ -65,7 +65,7 @@ TEST = {
             "venue": "binance",
             "values": "0.01% 0.06% 0.062% 0.063% 0.12% 0.07% 0.02% 0.061% 0.0201% _x4 0.02%",
         },
-        {**FUNDING, "venue": "bybit", "values": "0.011% 0.0605% 0.0625% 0.0635% 0.0205% 0.0206% 0.0207%"},
+        {**FUNDING, "venue": "bybit", "values": "0.011% 0.0605% 0.0625% 0.0635% -0.0205% 0.0206% 0.0207%"},
         {**ORDERS, "side": "long", "values": "_x2 $800k $1.6m $2.4m $3.2m _x4"},
         *(  # four large orders at once: one summary
             {**ORDERS, "side": side, "values": f"_x8 {value}"}
@@ -83,6 +83,8 @@ SEEN = [  # so often, or the file would not show what it is for
         for words in ("alerts: BTC, $5m in all, shorts of $1.3m to $1.4m (2 of 4), okx", "is 0.36% (limit")
     ),
     ("desk", "abs(rate_8h) * 3 is back to 0.06% (limit 0.2%)", 1),
+    ("desk", "CLEARED  bybit BTC-USDT-PERP: shorts pay longs 0.0205% per 8 h (limit 0.05%)", 1),
+    ("desk", "peak 0.0635% per 8 h paid by longs", 2),
     ("sleeper", "longs pay shorts 0.12% per 8 h (limit 0.055%) (cleared 14:19:20Z)", 1),
     ("sleeper", "abs(rate_8h) * 3 is 0.36% (limit 0.2%) (cleared 14:19:20Z)", 1),
     *(("phone", words, count) for words, count in (("(edit) CLEARED", 7), ("(edit) EASED", 1), ("ESCALATED to", 1))),
