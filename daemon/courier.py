@@ -163,11 +163,12 @@ class Courier:
             await self.follow(delivery, name, words, sketch)
 
     async def _edit(self, delivery: Delivery, message: Message, first: str) -> str | None:
-        """Change the messages that this replaces, the latest first; the first one's name, or None: not all can be.
+        """Change the messages that this replaces, the latest first; the first one's name, or None: the latest cannot be.
 
-        An edit whose answer was lost is made again: the same edit twice is one edit.
+        The first may have been deleted, or stand in an earlier chat: the last word is true without it. An edit whose
+        answer was lost is made again: the same edit twice is one edit.
         """
-        is_changed = True
+        is_changed, named = True, first
         for number, name in enumerate(filter(None, (delivery.edits_too, first))):
             if number:
                 self.spend()
@@ -178,11 +179,12 @@ class Courier:
                 raise Unreached(str(exc) or NO_ANSWER) from exc
             except (Undeliverable, Gone) as exc:  # it cannot be changed, or is in a chat of an earlier address
                 log.debug("a message cannot be changed", extra=self._ledger.about(delivery, str(exc)))
-                is_changed = False
+                is_changed = is_changed and number > 0
             else:
-                first = await self._named(delivery, name, receipt)
+                renamed = await self._named(delivery, name, receipt)
+                named = renamed if name == first else named
         self._status.edited += is_changed
-        return first if is_changed else None
+        return named if is_changed else None
 
     async def _named(self, delivery: Delivery, name: str, receipt: Receipt) -> str:
         """The message's name after an edit: with a picture it may have another."""

@@ -93,6 +93,33 @@ async def test_an_end_leaves_no_escalation_as_the_last_word(journal: Journal, ou
         assert 4 == dispatch.status["phone"].edited
 
 
+@pytest.mark.parametrize("has_moved", [False, True])
+async def test_an_end_is_told_once_where_the_first_message_is_gone(
+    journal: Journal, outbox: Outbox, clock: Clock, has_moved: bool
+) -> None:
+    """Somebody has deleted it, or it stayed behind when the group became a supergroup: the latest is changed."""
+    async with (
+        Telegram() as telegram,
+        sinks_at(telegram_lane(telegram)) as sinks,
+        dispatching(outbox, sinks, clock) as dispatch,
+    ):
+        episode = await decide(journal, "phone")
+        dispatch.ring(["phone"])
+        await became(outbox, "phone", "sent")
+        if has_moved:
+            telegram.moved["-1001"] = -1002
+        else:
+            telegram.shown[0].message_id = "deleted"
+        await journal.commit(episode.change(Change.ESCALATED, "phone", severity=Severity.CRITICAL), NOW)
+        dispatch.ring(["phone"])
+        await became(outbox, "phone", "sent", "sent")
+        await journal.commit(episode.change(Change.CLEARED, "phone", severity=Severity.CRITICAL), NOW)
+        dispatch.ring(["phone"])
+        await became(outbox, "phone", "sent", "sent", "sent")
+
+    assert ["WARNING", "CLEARED"] == [text.split()[0] for text in telegram.texts]
+
+
 async def test_an_end_is_a_new_message_where_nothing_can_be_edited(
     journal: Journal, outbox: Outbox, clock: Clock
 ) -> None:

@@ -220,9 +220,9 @@ class TroubledMachine(Laws):
                 raise Killed
 
     def edit(self, lane: str, delivery: Delivery) -> bool | None:
-        """Change the messages, the latest first: all could be changed, or not all; None: later, or never."""
+        """Change the messages, the latest first: whether that could be; None: later, or never."""
         is_changed = True
-        for name in filter(None, (delivery.edits_too, delivery.edits)):
+        for number, name in enumerate(filter(None, (delivery.edits_too, delivery.edits))):
             match mood := self.mood(lane):
                 case "yes" | "killed" | "taken, killed":
                     self.change(lane, name, delivery, mood)
@@ -235,7 +235,7 @@ class TroubledMachine(Laws):
                     self.run(self.outbox.hold_lane(lane, until_ms, "too many requests", key=delivery.key))
                     return None
                 case "never" | "dead":
-                    is_changed = False
+                    is_changed = is_changed and number > 0
         return is_changed
 
     def mood(self, lane: str) -> str:
