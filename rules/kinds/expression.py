@@ -199,14 +199,19 @@ class ExpressionRule(RuleSpec):
 
     def sentence(self) -> str:
         where = "" if self.where is None else f" where {self.where}"
+        of = "" if EVERYTHING in self.symbols else f" of {', '.join(self.symbols)}"
+        apart = "" if self.by is None else f" by {' and '.join(self.by)}"
         if self.when is not None:
-            condition = f"{self.when}{'' if self.clear is None else f', until {self.clear}'}"
+            condition = f"{self.when} ({self.severity})"
+            over = "" if self.clear is None else f", until {self.clear}"
         else:
             word = "below" if self._falls() else "above"
             say = formula.limit_in(formula.counted(self.value or "", EVENTS[self.on]))
             said = {severity: _trimmed(say(limit)) for severity, limit in self._levels().items()}
             condition = f"{self.value} is {word} {limits(said)}"
-        return f"on every {self.on}{self.places()}{where}: when {condition}{self.manners()}"
+            back = f", clears {_trimmed(say(self.hysteresis))}" if self.hysteresis else ""
+            over = f"{back} {'above' if self._falls() else 'below'} its limit" if back else ""
+        return f"on every {self.on}{of}{self.places()}{apart}{where}: when {condition}{self.manners()}{over}"
 
 
 def say(alert: Alert, now_ms: int) -> Sentences:

@@ -207,15 +207,28 @@ def test_a_spread_may_be_quoted() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        (WHEN, "r: on every mark_price: when price > 5"),
+        (WHEN, "r: on every mark_price: when price > 5 (warning)"),
         (
             WHEN | {"where": "venue == 'okx'", "clear": "price < 3", "venues": "okx"},
-            "r: on every mark_price on okx where venue == 'okx': when price > 5, until price < 3",
+            "r: on every mark_price on okx where venue == 'okx': when price > 5 (warning), until price < 3",
         ),
         (VALUE, "r: on every mark_price: when price is above 5 (warning)"),
         (
             VALUE | {"above": None, "levels": {"critical": 1, "warning": 2}},
             "r: on every mark_price: when price is below 2 (warning) or 1 (critical)",
+        ),
+        (
+            WHEN
+            | {"symbols": ["BTC", "ETH"], "severity": "critical", "by": ["venue"], "for": "1m", "clear": "price < 3"},
+            "r: on every mark_price of BTC, ETH by venue: when price > 5 (critical) for 1m, until price < 3",
+        ),
+        (
+            VALUE | {"symbols": "BTC", "hysteresis": 0.5},
+            "r: on every mark_price of BTC: when price is above 5 (warning), clears 0.5 below its limit",
+        ),
+        (
+            VALUE | {"value": "change(price, 15m)", "above": None, "below": "-5%", "hysteresis": "1%"},
+            "r: on every mark_price: when change(price, 15m) is below -5% (warning), clears 1% above its limit",
         ),
         (
             VALUE | {"value": "change(price, 15m)", "above": None, "below": "-5%"},

@@ -214,7 +214,7 @@ async def test_rules_are_told_in_words_and_counted(house: House) -> None:
     _, answer = await ask(house, "/api/rules")
 
     assert [("cheap", "expression", 1)] == [(rule["id"], rule["kind"], rule["firing"]) for rule in answer["rules"]]
-    assert "on every stablecoin_quote: when price < 0.99" in answer["rules"][0]["sentence"]
+    assert "on every stablecoin_quote by coin: when price < 0.99 (warning)" in answer["rules"][0]["sentence"]
 
 
 async def test_messages_are_told_without_any_address(house: House) -> None:
