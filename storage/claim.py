@@ -27,6 +27,7 @@ from rules.delivery.policy import SinkPolicy
 from rules.delivery.ranking import loudest_first
 from rules.delivery.standing import Mute
 from storage import statements as say
+from storage.alike import next_alike
 from storage.deliveries import Delivery
 from storage.endings import can_end
 from storage.notices import (
@@ -46,6 +47,7 @@ from storage.waiting import Waiting
 NO_ALERT = "its alert is no longer in the database"
 NOTHING_LEFT = "what it was to tell is told already"
 VERDICTS_MAX = 50  # in one transaction; a night's letters must not hold the database
+ALIKE_MAX = 300  # kept back by one verdict, in one transaction
 GROUP_MAX = 500  # alerts in one summary; those beyond come with the next
 
 WhyMuted = Callable[[str, Alert, int], Mute | None]
@@ -94,7 +96,7 @@ async def claim(
         if (head.not_before_ms or 0) > now_ms:
             return None
         delivery = await (desk.own_words(head) if head.episode_id is None else desk.alert(head))
-        if delivery is not None:
+        if delivery is not None or desk.left <= 0:
             return delivery
         waiting.changed()
     return None
@@ -130,6 +132,7 @@ class _Desk:
         self._room = room
         self._together: Severity | None = None  # up to which severity alerts leave as one message
         self._opened: dict[str, Letter] = {}
+        self.left = ALIKE_MAX
         self._lane = sink.name
         self._waiting = waiting
 
@@ -198,10 +201,11 @@ class _Desk:
             case KeepBack() if is_summary(head):
                 await self._dissolve(head)
                 return None
-            case KeepBack(reason=reason, digest=digest, notice=notice):
+            case KeepBack(reason=reason, digest=digest, notice=notice) as verdict:
+                units = [unit, *await self._alike(unit, verdict)]
                 digest = await self._open(digest)
                 await self._add([one for one in (notice, digest) if one is not None])
-                await self._suppress(unit.letters, reason, digest.key)
+                await self._suppress([letter for one in units for letter in one.letters], reason, digest.key)
                 return None
         units = await self._companions(head, unit)
         if len(units) > 1:
@@ -293,6 +297,18 @@ class _Desk:
         others = await self._waiting.units([row for row in waiting if row.episode_id not in doubtful], rows)
         is_muted = lambda alert: self._why_muted(self._lane, alert, self._now_ms) is not None  # noqa: E731  # as in `tray`
         return companions(unit, others, self._sink, is_muted)
+
+    async def _alike(self, unit: Unit, verdict: KeepBack) -> list[Unit]:
+        """Of those behind, the next ones that are kept back just so."""
+
+        def is_so(one: Unit) -> bool:
+            if one.is_news and self._why_muted(self._lane, one.alert, self._now_ms) is not None:
+                return False
+            return judge(one, self._sink, self._window, self._now_ms, together=self._together) == verdict
+
+        found = await next_alike(self._waiting, unit, is_so, self._now_ms, self.left)
+        self.left -= 1 + len(found)
+        return found
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

@@ -57,8 +57,10 @@ _is_loud = and_(  # as rules.delivery.gather says it
     or_(outbox.c.change.is_(None), outbox.c.change.not_in([change.value for change in GOOD_NEWS])),
     or_(outbox.c.is_urgent, outbox.c.severity == Severity.CRITICAL.value),
 )
-head_of_lane = select(outbox).where(_lane, _is_waiting, _is_due).order_by(outbox.c.id).limit(1)
-loud_head_of_lane = select(outbox).where(_lane, _is_waiting, _is_due, _is_loud).order_by(outbox.c.id).limit(1)
+_due = select(outbox).where(_lane, _is_waiting, _is_due).order_by(outbox.c.id)
+head_of_lane, loud_head_of_lane = _due.limit(1), _due.where(_is_loud).limit(1)
+due_in_lane = _due.limit(bindparam("the_limit"))
+loud_in_lane = due_in_lane.where(_is_loud)
 next_due = select(func.min(func.coalesce(outbox.c.due_ms, 0))).where(_lane, _is_waiting)
 _some_episodes = outbox.c.episode_id.in_(bindparam("the_episodes", expanding=True))
 episodes_in_lane = select(outbox).where(_lane, _some_episodes).order_by(outbox.c.id)

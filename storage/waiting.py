@@ -16,6 +16,7 @@ from storage.rows import to_alert
 from storage.schema import outbox
 from storage.told import ToldBy, told_by
 
+_NAMES_MAX = 5_000  # in one sentence; both databases take some 32,000
 FEW = LATE_ROOM  # so many and fewer are no jam for any chat
 
 _in_lane = select(outbox).where(outbox.c.lane == bindparam("the_lane"))
@@ -97,6 +98,14 @@ class Waiting:
             self._has_loud = False
         return (await self._connection.execute(say.head_of_lane, values)).first()
 
+    async def line(self, now_ms: int, limit: int) -> list[Row[Any]]:
+        """The head and those behind it, in the order in which they come first; none where little waits."""
+        if self._all is not None:
+            return []
+        rows = say.loud_in_lane if self._has_loud else say.due_in_lane
+        values = {"the_lane": self._lane, "now_ms": now_ms, "the_limit": limit}
+        return list((await self._connection.execute(rows, values)).all())
+
     async def next_due_ms(self) -> int | None:
         """When the first of all that waits is due; None: nothing waits."""
         if self._all is not None:
@@ -128,15 +137,17 @@ class Waiting:
 
     async def units(self, letters: Sequence[Row[Any]], rows: Sequence[Row[Any]] = ()) -> list[Unit]:
         """Letters by alert, oldest first; `rows` are all of these alerts in this lane, to know what was told."""
-        names = list(dict.fromkeys(row.episode_id for row in letters))
-        alerts, told = await self.alerts(names), await self.told(rows)
+        by_episode: dict[str, list[Row[Any]]] = {}
+        for row in letters:
+            by_episode.setdefault(row.episode_id, []).append(row)
+        alerts, told = await self.alerts(list(by_episode)), await self.told(rows)
         return [
             Unit(
-                letters=tuple(to_letter(row) for row in letters if row.episode_id == name),
+                letters=tuple(map(to_letter, some)),
                 alert=alerts[name],
                 told=told[name].how if name in told else Told.NOTHING,
             )
-            for name in names
+            for name, some in by_episode.items()
             if name in alerts
         ]
 
@@ -149,10 +160,12 @@ class Waiting:
 
     async def alerts(self, episodes: Sequence[str]) -> dict[str, Alert]:
         """As they stand now."""
-        if not episodes:
-            return {}
-        found = await self._connection.execute(say.alerts_of_episodes, {"the_episodes": list(episodes)})
-        return {row.episode_id: to_alert(row) for row in found}
+        alerts: dict[str, Alert] = {}
+        for start in range(0, len(episodes), _NAMES_MAX):
+            some = list(episodes[start : start + _NAMES_MAX])
+            found = await self._connection.execute(say.alerts_of_episodes, {"the_episodes": some})
+            alerts.update((row.episode_id, to_alert(row)) for row in found)
+        return alerts
 
     async def told(self, rows: Sequence[Row[Any]]) -> dict[str, ToldBy]:
         """What of each episode has reached the lane: by messages of its own, or by what carried it."""

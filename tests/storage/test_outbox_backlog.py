@@ -1,13 +1,16 @@
 """More waits than a chat takes: what is critical leaves first, and the rest as one message."""
 
+import pytest
 from msgspec.structs import replace
+from sqlalchemy import Engine, event
 
 from rules.alerts import Alert, Change, Severity
 from rules.delivery import Form, Policy, Post, SinkPolicy
 from rules.delivery.policy import Cap
 from rules.delivery.standing import Mute
 from sinks.render import render
-from storage.claim import VERDICTS_MAX
+from storage import waiting
+from storage.claim import ALIKE_MAX
 from storage.database import Database
 from storage.deliveries import Delivery
 from storage.journal import Batch, Journal
@@ -103,13 +106,55 @@ async def test_what_is_more_comes_as_one_message(database: Database, clock: Cloc
 async def test_what_takes_several_looks_is_one_message_too(database: Database, clock: Clock) -> None:
     """A claim looks at so many and lets others write; the worst must stand first of all of them."""
     on = Scene(database, clock)
-    episodes = await on.tell(Change.FIRED, *several(VERDICTS_MAX + 50))
+    episodes = await on.tell(Change.FIRED, *several(ALIKE_MAX + 50))
 
     assert await on.claim() is None
     clock.now_ms += 1
     (told,) = await on.leaving()
 
     assert (Form.DIGEST, episodes) == (told.form, about(told))
+
+
+async def test_a_backlog_is_judged_by_few_questions(
+    database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many wait: those with one verdict are read and kept back together."""
+    monkeypatch.setattr(waiting, "_NAMES_MAX", 30)
+    on = Scene(database, clock)
+    episodes = await on.tell(Change.FIRED, *several(100))
+    said: list[object] = []
+
+    def note(*about: object) -> None:
+        said.append(about[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        (told,) = await on.leaving()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+    assert (Form.DIGEST, episodes) == (told.form, about(told))
+    assert len(said) < len(episodes)
+
+
+async def test_who_is_muted_among_many_is_in_no_digest(database: Database, clock: Clock) -> None:
+    """And asked about when its turn has come; those before and behind are told as one."""
+    on = Scene(database, clock)
+    stories = several(20)
+    (muted,) = await on.tell(Change.FIRED, stories[7])
+    clock.now_ms -= WAIT_MS
+    episodes = await on.tell(Change.FIRED, *stories[:7], *stories[8:])
+    mute = Mute("silenced by anna")
+
+    def why_muted(lane: str, alert: Alert, now_ms: int) -> Mute | None:
+        return mute if alert.episode_id == muted else None
+
+    told = await on.outbox.claim("desk", clock(), sink=on.sink, why_muted=why_muted, room=ROOM)
+
+    assert told is not None
+    assert (Form.DIGEST, episodes) == (told.form, about(told))
+    (alone,) = [entry for entry in await on.outbox.listing(["suppressed"]) if entry.merged_into is None]
+    assert "muted: silenced by anna" == alone.reason
 
 
 async def test_what_is_late_already_comes_as_one_message(database: Database, clock: Clock) -> None:
