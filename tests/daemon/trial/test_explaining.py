@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from daemon.trial.explaining import explain
+import msgspec
+
+from daemon.trial.explaining import explain, outcome, said_key
 from rules.alerts import Change, Phase, Severity
 from rules.delivery import Cap, Policy, Post, SinkPolicy
 from rules.engine import Engine
@@ -189,3 +191,38 @@ async def test_a_condition_shows_what_it_compares_and_the_farthest_part_says_how
         [("change(oi_usd, 15m)", "-4%", "-5%"), ("oi_usd", "$288m", "$100m")],
         [("change(oi_usd, 15m)", "-3%", "-5%"), ("oi_usd", "$194m", "$100m")],
     ] == [[(part.formula, part.value, part.limit) for part in one.parts] for one in found.standings]
+
+
+def test_a_feed_is_named_without_its_venue() -> None:
+    """Its own name begins with that."""
+    assert "okx.market" == said_key({"venue": "okx", "feed": "okx.market"})
+    assert "okx BTC-USDT-PERP" == said_key({"venue": "okx", "symbol": "BTC-USDT-PERP"})
+    assert "all" == said_key({})
+
+
+async def test_what_became_of_a_message_is_a_sentence(tmp_path: Path) -> None:
+    """Who was told what, and when; or why not."""
+    events = [rate(0.0006, T), rate(0.0001, T + M), rate(0.0006, T + 2 * M)]
+    database = await lived(tmp_path, hot(), events, cap=Cap(1, H))
+    newest, *_ = (await explain(database, hot(), T + 3 * M)).messages
+    await database.close()
+
+    said = [
+        outcome(msgspec.structs.replace(newest, status=status, reason=reason, merged_into=into), {"d": T}, str)
+        for status, reason, into in (
+            ("sent", None, None),
+            ("waiting", None, None),
+            ("sending", None, None),
+            ("suppressed", "muted: more than 2 within 1m", None),
+            ("suppressed", "muted: more than 2 within 1m", "d"),
+            ("expired", None, None),
+        )
+    ]
+    assert [
+        f"desk was told that it fired at {newest.finished_ms or newest.created_ms}",
+        "desk will be told that it fired",
+        "desk is being told that it fired",
+        "desk was not told that it fired: more than 2 within 1m",
+        f"desk was told that it fired together with others at {T} (more than 2 within 1m)",
+        "desk was not told that it fired: expired",
+    ] == said
