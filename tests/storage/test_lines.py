@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.databases import POSTGRES, both, with_tables
 from tests.patience import PATIENCE_S
 from tests.storage.relay import relayed
 
+BEFORE: set[threading.Thread] = set()  # those that are not of this test
 on_postgres = pytest.mark.parametrize(
     "database_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
 )
@@ -29,6 +31,8 @@ def _no_collection() -> Iterator[None]:
     """What nobody needs any more lives on, as it may for minutes."""
     gc.collect()
     gc.disable()
+    BEFORE.clear()
+    BEFORE.update(threading.enumerate())
     yield
     gc.enable()
 
@@ -213,9 +217,11 @@ async def test_a_transaction_that_is_cancelled_at_any_moment_is_undone(tmp_path:
 
 
 async def closed(file: Path) -> None:
-    """Wait until this process has it open no more."""
+    """Wait until this process has it open no more, and nobody is left who would tell the loop after its end."""
     async with asyncio.timeout(PATIENCE_S):
         while file.name in open_files():  # noqa: ASYNC110 - a thread closes it
+            await asyncio.sleep(0.001)
+        while any("connection_worker" in one.name for one in {*threading.enumerate()} - BEFORE):  # noqa: ASYNC110 - the same
             await asyncio.sleep(0.001)
 
 
