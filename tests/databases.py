@@ -18,7 +18,10 @@ from sqlalchemy import create_engine
 
 from storage.migrations import HEAD, upgrade
 from storage.schema import metadata
+from tests.compiling import compile_once
 from tests.patience import PATIENCE_S
+
+compile_once()
 
 POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 
