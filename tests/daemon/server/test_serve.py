@@ -84,13 +84,15 @@ async def test_a_sink_that_fails_is_a_503_and_one_that_waits_is_not(home: Home, 
     async with home.living() as house:
         assert house.dispatch is not None
         lane = house.dispatch.status["phone"]
-        phone.moods.append(too_many(1))
+        phone.moods.append(too_many(60))
         await house.outbox.say("phone", Words("hello"), Severity.WARNING)
         house.dispatch.ring(["phone"])
         await until(lambda: lane.held == 1)
         status, report = await healthz(house)
         assert (200, "held") == (status, report["lanes"][0]["state"])
         assert "429" in report["lanes"][0]["held"]
+        home.clock.ahead_ms += 60_000
+        house.dispatch.ring(["phone"])
         await became(house.outbox, "phone", "sent")
         phone.always = Reply(503)
         await house.outbox.say("phone", Words("again"), Severity.WARNING)
