@@ -38,7 +38,7 @@ VERSIONS: list[list[dict[str, Any]]] = [
     st.sampled_from(["0s", "20m"]),
     st.sampled_from([None, "2m"]),
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_fired_and_cleared_take_turns_whatever_happens(
     actions: list[tuple[str, Any, int]], hold: str, keep: str, cooldown: str, max_age: str | None
 ) -> None:
@@ -93,7 +93,7 @@ def test_a_window_rule_takes_turns_across_restarts_too(orders: list[tuple[float,
     st.sampled_from([None, "90s"]),
     st.integers(0, 300),
 )
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_for_is_exact_whatever_the_arrival_of_ticks(
     values: list[tuple[float, int]], ticks: list[int], max_age: str | None, for_s: int
 ) -> None:
@@ -273,9 +273,9 @@ def test_a_key_that_came_and_went_within_a_batch_leaves_no_row() -> None:
     assert ([], []) == engine.take_changed()
 
 
-def test_ten_thousand_rules_elsewhere_are_not_touched() -> None:
+def test_a_thousand_rules_elsewhere_are_not_touched() -> None:
     """One lookup, then only the rules that match."""
-    engine = Engine([hot(id="mine"), *(hot(id=f"r{n}", symbols=[f"C{n}"]) for n in range(10_000))])
+    engine = Engine([hot(id="mine"), *(hot(id=f"r{n}", symbols=[f"C{n}"]) for n in range(1_000))])
     engine.observe(funding(0.0), NOON)
 
     assert 1 == sum(len(engine.trackers(rule_id)) for rule_id in engine.rules)

@@ -32,7 +32,7 @@ def holds(text: str, event: Event, clear: str | None = None) -> float | None:
 
 
 @given(st.one_of(st.text(max_size=60), PIECES, st.sampled_from(HOSTILE)), st.sampled_from([*EVENTS.values()]))
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @example("e.price > 1", MarkPrice)
 @example("w0 > 1", MarkPrice)
 @example("fresh", MarkPrice)
@@ -266,7 +266,7 @@ FIELDS = st.one_of(st.integers(-9, 9).map(float), st.just(nan))
 
 
 @given(NUMBERS, FIELDS, st.one_of(st.none(), FIELDS))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_numbers_are_what_a_slow_reader_makes_of_them(
     tree: tuple[str, Answer], oi_base: float, oi_usd: float | None
 ) -> None:
@@ -278,7 +278,7 @@ def test_numbers_are_what_a_slow_reader_makes_of_them(
 
 
 @given(CONDITIONS, FIELDS, st.one_of(st.none(), FIELDS))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_conditions_are_what_a_slow_reader_makes_of_them(
     tree: tuple[str, Answer], oi_base: float, oi_usd: float | None
 ) -> None:

@@ -198,7 +198,7 @@ def test_any_bytes_are_read_or_refused(source: bytes) -> None:
 
 
 @given(st.text(alphabet="ab:-[]{},*&!<>#'\"|%\n \t0.", max_size=60))
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 def test_text_that_looks_like_yaml_is_read_or_refused(text: str) -> None:
     read(text.encode(), FILE)
 

@@ -79,7 +79,8 @@ def test_a_gap_says_what_it_is_where_there_is_room(last: int, is_said: bool) -> 
     bare = course(lambda i: None if (116 if last == 120 else 100) < i < last else 0.0003)
     image = opened(draw(chart(bare, limits=(), fired_ms=None)))
 
-    assert is_said is any(x > width(image)[0] for x in columns(image, drawing.DIM, bottom=600))
+    left, _ = width(image)
+    assert is_said is any(x > left for x in columns(image, drawing.DIM, bottom=600))
 
 
 @pytest.mark.parametrize(("title", "place"), [("change(oi_usd, 15m) - " * 9, "bybit BTC-USDT-PERP"), ("x", "y" * 99)])

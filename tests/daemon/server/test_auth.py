@@ -300,7 +300,7 @@ async def test_who_is_not_in_cannot_log_out_or_refresh(town: Town, shown: str | 
 
 
 @settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(
     text=st.text(st.characters(exclude_categories=[]), max_size=80)

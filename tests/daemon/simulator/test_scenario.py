@@ -124,7 +124,7 @@ _scenarios = st.dictionaries(st.sampled_from(["about", "acts", "repeat", "tick",
 
 
 @given(_scenarios)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_any_mapping_is_a_scenario_or_a_located_error(value: dict[str, Any]) -> None:
     """Never another exception, and never an error without its place."""
     try:

@@ -178,7 +178,7 @@ def test_what_is_written_reads_back(kind: type[Event]) -> None:
     law()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.sampled_from(sorted(wire.CHANNELS.values())),
     st.recursive(

@@ -285,14 +285,14 @@ def test_any_bytes_are_events_or_control_or_unreadable(frame: bytes | str) -> No
     check_every_reader(frame)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(TREES)
 def test_any_json_of_the_venues_words_is_events_or_control_or_unreadable(tree: object) -> None:
     """Right names with wrong values are the likelier garbage."""
     check_every_reader(json.dumps(tree))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(st.data())
 def test_a_real_frame_with_one_wrong_value_is_events_or_control_or_unreadable(data: st.DataObject) -> None:
     """A venue changes one field overnight."""

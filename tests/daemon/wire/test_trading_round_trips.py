@@ -138,7 +138,7 @@ def bent(value: Any, path: list[int], new: Any) -> Any:
     return [*value[:place], bent(value[place], path[1:], new), *value[place + 1 :]]
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=150)
 @given(st.sampled_from(FRAMES), st.lists(st.integers(0, 20), max_size=5), anything)
 def test_a_frame_that_is_wrong_somewhere_is_events_control_or_unreadable(
     frame: dict[str, Any], path: list[int], new: Any
