@@ -168,17 +168,21 @@ async def test_too_many_at_once_get_none_at_once(house: House) -> None:
 
 
 async def test_a_slow_one_is_given_up_and_what_waited_behind_it_is_not_begun(house: House) -> None:
-    hasty = house.another(patience_s=0.2)
+    hasty = house.another()
     house.gate.clear()
     try:
-        one, two = await asyncio.gather(hasty.picture(house.alert), hasty.picture(house.later(1), "SECOND"))
+        first = asyncio.create_task(hasty.picture(house.alert))
+        await house.until_it_draws()
+        hasty._patience_s = 0.2
+        slow, behind = await asyncio.gather(hasty.picture(house.alert), hasty.picture(house.later(1), "SECOND"))
         house.gate.set()
+        await first
         hasty._patience_s = PATIENCE_S  # in no hurry any more
         three = await hasty.picture(house.later(2), "THIRD")
     finally:
         await hasty.aclose()
 
-    assert (None, None) == (one, two)
+    assert (None, None) == (slow, behind)
     assert three is not None
     assert "SECOND" not in [chart.label for chart in house.drawn]
 
