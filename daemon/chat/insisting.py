@@ -44,8 +44,8 @@ class Insisting:
             except SinkTrouble as exc:
                 wait_s = pause_s(exc, number)
                 number += 1
-                if wait_s is None or number == TRIES:
-                    return exc
+                if wait_s is None or wait_s > WAIT_MAX_S or number == TRIES:
+                    return exc  # whoever must wait for minutes is not asked meanwhile, and nobody waits for them here
             else:
                 return None
             await self._sleep(wait_s)
@@ -53,4 +53,4 @@ class Insisting:
 
 def growing_s(number: int, advice_s: float | None = None) -> float:
     """As long as the far end says, else twice as long as before."""
-    return WAIT_S * 2.0**number if advice_s is None else min(max(advice_s, 0.1), WAIT_MAX_S)
+    return WAIT_S * 2.0**number if advice_s is None else max(advice_s, 0.1)

@@ -153,6 +153,18 @@ async def test_what_became_of_an_edit_is_known(
     assert closed is await telegram_voice(phone, session).close(text_of(place), DEED)
 
 
+async def test_a_chat_that_wants_minutes_is_not_asked_again_at_once(
+    phone: Telegram, session: aiohttp.ClientSession
+) -> None:
+    """Nor does whoever listens wait for it: the message is changed when presses are made good."""
+    place = await in_telegram(phone, session)
+    phone.always = too_many(600)
+    before = len(phone.requests)
+
+    assert Closed.LATER is await telegram_voice(phone, session).close(text_of(place), DEED)
+    assert 1 == len(phone.requests) - before
+
+
 @pytest.mark.parametrize("place", ["", "{", "[]", '{"chat": "x", "number": 1}', "null", '{"channel": 7}'])
 async def test_a_place_that_nobody_can_read_is_none(
     phone: Telegram, desk: Slack, session: aiohttp.ClientSession, place: str
