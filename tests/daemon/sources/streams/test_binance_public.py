@@ -28,7 +28,7 @@ from rules.events import (
 )
 from rules.selection import Selection
 from tests.daemon.simulator.far_end import BTC, NOW_MS, Clock, opened
-from tests.daemon.sources.loopback import QUICK, House, house, supervised
+from tests.daemon.sources.loopback import QUICK, House, house, supervised, until
 from tests.patience import PATIENCE_S
 
 ETH = "ETH-USDT-PERP"
@@ -202,6 +202,7 @@ async def test_a_new_wish_is_followed_on_the_living_connection_and_a_lost_one_le
 
 async def test_the_last_closed_candle_comes_at_once_and_then_the_one_that_moves() -> None:
     async with market(*wish(Candle)) as on:
+        await until(lambda: on.of(Candle) != [])  # no time passes in the box meanwhile
         await on.until(lambda: len(on.of(Candle)) > 3)
         first = next(event for event in on.of(Candle) if isinstance(event, Candle) and event.is_closed)
         moving = [event for event in on.of(Candle) if isinstance(event, Candle) and not event.is_closed]
