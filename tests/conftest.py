@@ -37,6 +37,7 @@ def pytest_collection_finish() -> None:
     """Tests and modules are here until the end: an eighth of a worker's time went into looking through them."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 5, 5)  # as the program does it
 
 
 @pytest.fixture(scope="module", autouse=True)
