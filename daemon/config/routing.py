@@ -46,7 +46,8 @@ def unheard(
         if not names and rule.notify is None and not _is_meant(rule, routes):
             silenced.append(index)
         loudest = max(rule.ladder.severities, key=lambda severity: severity.rank)
-        deaf = [name for name in sorted(names) if sinks[name].min_severity.rank > loudest.rank]
+        known = sorted(names & sinks.keys())  # a file that was sent may tell sinks that do not run here
+        deaf = [name for name in known if sinks[name].min_severity.rank > loudest.rank]
         for position, name in enumerate(rule.notify or ()):
             if name in deaf:
                 what = f"'{quote(name)}' takes nothing below {sinks[name].min_severity}, and this is {loudest} at most"

@@ -245,6 +245,18 @@ async def test_a_right_file_is_said_back_in_words(house: House) -> None:
     assert ["b: when the predicted funding of BTC is above 0.05% (warning) per 8 h, tells phone"] == answer["sentences"]
 
 
+async def test_a_whole_file_may_bring_its_own_sinks(house: House) -> None:
+    """A rule that tells one of them, which does not run here, is right."""
+    text = (
+        b"rules:\n  - {id: b, type: funding, symbols: BTC, above: 0.05%, notify: mine}\n"
+        b"sinks:\n  mine: {type: slack, webhook: x}\n"
+    )
+    status, answer = await ask(house, "/api/rules/check", "POST", data=text)
+
+    assert (200, True, []) == (status, answer["is_right"], answer["mistakes"])
+    assert ["sinks"] == [one["path"] for one in answer["warnings"]]
+
+
 async def test_what_is_right_and_probably_not_meant_is_warned_of(house: House) -> None:
     """As `tocsin check` does, with its place."""
     text = (
