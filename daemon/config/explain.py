@@ -83,10 +83,15 @@ _BOUNDS = {
 }
 
 
-def explain(error: ValidationError, annotation: Any, place: Place, prefix: Loc = ()) -> list[Mistake]:
-    """One mistake for each place that pydantic complains about. `place` and `prefix` are where the model begins."""
+def explain(
+    error: ValidationError, annotation: Any, place: Place, prefix: Loc = (), *, most: int | None = None
+) -> list[Mistake]:
+    """One mistake for each place that pydantic complains about. `place` and `prefix` are where the model begins.
+
+    Of more than `most` complaints the first are enough.
+    """
     found: dict[tuple[int, int, str], list[Mistake]] = {}
-    for details in error.errors(include_url=False):
+    for details in error.errors(include_url=False)[:most]:
         mistake = _one(details, annotation, place, prefix)
         found.setdefault((mistake.line, mistake.column, mistake.path), []).append(mistake)
     return [_joined(same) for same in found.values()]

@@ -1,6 +1,7 @@
 """Serves the resources: who may, what was asked, what went wrong; and the OpenAPI document that says the same."""
 
 import logging
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BODY_MAX = 1 << 20  # bytes
+COMPLAINTS_MAX = 20  # that are read, of one request: the members of a union complain one by one
 OPERATOR = "operator"
 _METHODS = "GET, POST, DELETE"
 
@@ -170,15 +172,18 @@ def _validated(model: type[BaseModel], given: dict[str, Any], what: str) -> Base
             raise Trouble(400, "unknown", f"{name} is not {what} here; known: {known}", name) from exc
         if first["type"] == "missing":
             raise Trouble(400, "missing", f"{name} is missing", name) from exc
-        wrong = explain(exc, model, _place(given))[0]
+        wrong = explain(exc, model, _place(given, first["loc"]), most=COMPLAINTS_MAX)[0]
         right = f"; {_in_json(wrong.right, first['input'])}" if wrong.right else ""
         raise Trouble(400, "invalid", f"{name}: {wrong.what}{right}" if name else f"{wrong.what}{right}", name) from exc
 
 
-def _place(value: object) -> Place:
-    """A request has no lines, but its parts have names."""
-    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return Place("", 1, 1, {name: _place(part) for name, part in parts})
+def _place(value: Any, loc: Sequence[str | int]) -> Place:
+    """A request has no lines, but the parts on the way to what is wrong have names. The rest may be large, or deep."""
+    if not loc:
+        return Place("", 1, 1)
+    name, *rest = loc
+    is_there = name in value if isinstance(value, dict) else isinstance(value, list) and name in range(len(value))
+    return Place("", 1, 1, {name: _place(value[name], rest)}) if is_there else _place(value, rest)
 
 
 def _in_json(right: str, value: object) -> str:

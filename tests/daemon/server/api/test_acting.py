@@ -223,6 +223,15 @@ async def test_a_wrong_silence_is_refused_in_words(
     assert [] == await house.silences.listing()
 
 
+@pytest.mark.parametrize("wrong", [b"[" * 900 + b"]" * 900, b'{"a":' * 900 + b"1" + b"}" * 900])
+async def test_a_deep_body_is_refused_in_words(house: House, wrong: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    body = b'{"everything": ' + wrong + b"}"
+    status, answer = await ask(house, "/api/silences", "POST", data=body, headers=headers)
+
+    assert (400, "everything") == (status, answer["error"]["parameter"])
+
+
 async def test_a_coin_that_was_not_heard_of_is_silenced_with_a_doubt(house: House) -> None:
     """What has happened to it is heard of, at whichever venue."""
     await happen(house, Episode("FOO-USDT-PERP"), Change.FIRED)
