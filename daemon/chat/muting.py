@@ -83,9 +83,14 @@ async def unmute(facts: Facts, asked: Asked) -> list[str]:
         raise Wrong(f"No silence is called {asked.words[0]}; /silences lists them.")
     ended = [one for one in chosen if await facts.silences.end(one.silence_id, f"{asked.who} (Telegram)")]
     facts.heard()
-    return [line(_what(one, alerts), "is told again", head=one.short_id) for one in ended] or [
-        line("It had ended already.")
-    ]
+    return [
+        line(
+            "about an account" if _is_private(facts, one, alerts) else _what(one, alerts),
+            "is told again",
+            head=one.short_id,
+        )
+        for one in ended
+    ] or [line("It had ended already.")]
 
 
 async def _meant(facts: Facts, name: str) -> tuple[Matchers, list[str]]:
@@ -125,7 +130,12 @@ def _chosen(facts: Facts, active: Sequence[Silence], name: str, alerts: Mapping[
     if by_id or by_name:
         return by_id or by_name
     one_coin = Selection(frozenset((name.upper(),)))
-    wide = [one for one in active if any(one_coin.matches(symbol.upper()) for symbol in one.matchers.symbols)]
+    wide = [
+        one
+        for one in active
+        if any(one_coin.matches(symbol.upper()) for symbol in one.matchers.symbols)
+        and not _is_private(facts, one, alerts)
+    ]
     if len(wide) == 1 and len(wide[0].matchers.symbols) == 1:
         return wide
     if len(wide) > 1:

@@ -193,3 +193,23 @@ async def test_what_is_snoozed_of_an_account_is_only_counted(tmp_path: Path, ven
     assert "rule cheap" in said
     assert "my-balance" not in said
     assert "1 about an account" in said
+
+
+async def test_what_is_silenced_of_an_account_is_named_by_no_coin(
+    tmp_path: Path, venue: Venue, phone: Telegram
+) -> None:
+    """Nor ended by one: it stands in no list of the chat."""
+    own = {"id": "my-balance", "type": "account", "coin": "USDT", "below": 500, "notify": "phone"}
+    venue.prices["USDT"] = 1.0
+    async with home_of(tmp_path, venue, phone, rules=[cheap(), own]).living() as house:
+        for name, rules in (("22cd6418aa00", ("my-balance",)), ("33cd6418aa00", ())):
+            meant = Matchers(rules=rules, symbols=("ETH-USDT-PERP",))
+            until_ms = house.clock() + HOUR_MS
+            await house.silences.add(author="anna", matchers=meant, until_ms=until_ms, silence_id=name)
+        by_coin = await asked(phone, "/unmute ETH")
+        other = await asked(phone, "/unmute ETH")
+        by_id = await asked(phone, "/unmute 22cd6418")
+
+    assert "33cd6418 symbol ETH-USDT-PERP is told again" == by_coin
+    assert other.startswith("No silence is called ETH;")
+    assert "22cd6418 about an account is told again" == by_id
