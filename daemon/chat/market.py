@@ -56,11 +56,9 @@ async def liquidations(facts: Facts, asked: Asked) -> list[str]:
                 if largest is None or event.notional_usd > largest.notional_usd:
                     largest = event
     if largest is None:
-        return [
-            line(f"No liquidation of {coin} was heard in the last {asked.words[1] if len(asked.words) > 1 else '1h'}.")
-        ]
+        return [line(f"No liquidation of {coin} was heard in the last {length}.")]
     return [
-        line(f"liquidations in the last {asked.words[1] if len(asked.words) > 1 else '1h'}", head=coin),
+        line(f"liquidations in the last {length}", head=coin),
         *(line(f"{say_money(totals[side])} in {counts[side]:,}", head=f"{side}s") for side in sorted(totals)),
         line(f"{say_money(largest.notional_usd)} {largest.side} {largest.symbol} on {largest.venue}", head="largest"),
     ]
