@@ -29,11 +29,11 @@ def home_of(folder: Path, venue: Venue, phone: Telegram, **sections: Any) -> Hom
 
 
 async def asked(phone: Telegram, text: str) -> str:
-    """The answer to one command."""
+    """The answer to one command; an alert that comes meanwhile has buttons."""
     before = len(phone.shown)
     phone.writes(text, user=ANNA)
-    await phone.wait_for(lambda chat: len(chat.shown) > before)
-    return phone.texts[-1]
+    await phone.wait_for(lambda chat: any(not shown.buttons for shown in chat.shown[before:]))
+    return next(shown.text for shown in phone.shown[before:] if not shown.buttons)
 
 
 async def test_commands_are_answered(tmp_path: Path, venue: Venue, phone: Telegram) -> None:
