@@ -1,7 +1,8 @@
 """A venue on loopback that says what stablecoins are worth, a file that names it, and a house that lives there."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -19,10 +20,16 @@ from tests.daemon.lanes import PATIENT, until
 from tests.databases import with_tables
 
 FEED = "defillama.stablecoins"
+NEWS_S = (
+    2.0  # half a minute's budget of thirty questions would else be gone in two seconds, and the next one a minute away
+)
 
 
 class Venue:
-    """Answers as DefiLlama does; `prices` may be changed at any time. `is_down` makes it fail, `refuses` turn us away."""
+    """Answers as DefiLlama does; `prices` may be changed at any time. `is_down` makes it fail, `refuses` turn us away.
+
+    Who asks again is answered when something has changed, or after a while.
+    """
 
     def __init__(self, **prices: float) -> None:
         self.prices = prices
@@ -30,6 +37,8 @@ class Venue:
         self.refuses = False
         self.asked = 0
         self.url = ""
+        self.ahead_ms: Callable[[], int] = lambda: 0  # of the clock by which quotes are old or new
+        self._told: dict[object, object] = {}  # by connection
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -47,6 +56,7 @@ class Venue:
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.asked += 1
+        await self._news(request)
         if self.is_down:
             return web.Response(status=500)
         if self.refuses:
@@ -58,6 +68,16 @@ class Venue:
             for coin, price in self.prices.items()
         ]
         return web.Response(body=wire.encode_stablecoins(quotes), content_type="application/json")
+
+    async def _news(self, request: web.Request) -> None:
+        """Return once there is something that was not told on this connection, or it has waited long enough."""
+        connection, until_s = request.transport, time.monotonic() + NEWS_S
+        while self._told.get(connection) == self._state() and time.monotonic() < until_s:  # noqa: ASYNC110  # plain attributes ring no bell
+            await asyncio.sleep(0.01)
+        self._told[connection] = self._state() if not (self.is_down or self.refuses) else None
+
+    def _state(self) -> object:
+        return tuple(self.prices.items()), self.is_down, self.refuses, self.ahead_ms()
 
 
 class ShiftedClock:
@@ -100,6 +120,8 @@ class Home:
         self.database = with_tables(folder / "tocsin.db")
         self.said: list[str] = []
         self.clock = ShiftedClock()
+        if venue is not None:
+            venue.ahead_ms = lambda: self.clock.ahead_ms
         self.sections: dict[str, Any] = {
             "sources": {} if venue is None else {"defillama": {"rest_url": venue.url, "every": "50ms"}},
             "storage": {"url": str(self.database)},
