@@ -63,7 +63,7 @@ async def scene(folder: Path, rules: list[dict[str, Any]], *topics: str) -> Asyn
         chats = await stack.enter_async_context(Chats())
         sources = addresses(box, *(topic.split()[0] for topic in topics))
         for quoter in sources.keys() & QUOTERS:
-            sources[quoter]["every"] = "200ms"
+            sources[quoter]["every"] = "2s"  # their budgets are thirty questions a minute
         files = written(folder, rules=rules, sources=sources, sinks=chats.sinks())
         house = await stack.enter_async_context(living(files, clock=clock))
         for venue, *topic in map(str.split, topics):
