@@ -164,7 +164,7 @@ class Backtest:
             neighbour = scaled(rule, factor)
             if neighbour is None:
                 return
-            if not is_possible(spec, neighbour):
+            if factor != 1.0 and not is_possible(spec, neighbour):
                 continue
             lone = _Lone(neighbour, config, flap_ms)
             self._lone.append(lone)

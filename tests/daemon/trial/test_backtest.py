@@ -12,7 +12,7 @@ from daemon.config.model import Config
 from daemon.trial.backtest import Backtest, Report, replay
 from daemon.trial.play import Spoken
 from daemon.trial.records import Asked, Wrong, read
-from rules.events import AnyEvent, FundingRate, Liquidation
+from rules.events import AnyEvent, FearGreed, FundingRate, Liquidation
 from storage.database import Database
 from storage.history import add_history
 from storage.log import Span
@@ -99,6 +99,15 @@ def test_neighbours_say_what_other_limits_would_have_cost(tmp_path: Path) -> Non
         (row.limits, row.tally.fires) for row in rule.neighbours
     ]
     assert rule.neighbours[2].tally.fires == rule.tally.fires
+
+
+def test_what_one_has_written_is_tried_though_nothing_is_beyond_it(tmp_path: Path) -> None:
+    """The index ends at 100: the row of the rule itself says that it never fires."""
+    rule = {"id": "mood", "type": "fear_greed", "above": 100}
+    greedy: list[AnyEvent] = [FearGreed(venue="alternative", index=90, mood="extreme greed", at_ms=T, received_ms=T)]
+    (found,) = tried(configured(tmp_path, rules=[rule]), greedy).rules
+
+    assert [(0.5, 1), (0.8, 1), (1.0, 0)] == [(row.factor, row.tally.fires) for row in found.neighbours]
 
 
 def test_messages_are_counted_after_grouping(tmp_path: Path) -> None:
