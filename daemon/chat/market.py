@@ -16,7 +16,7 @@ from storage.newest import newest_quotes, newest_rates
 
 LONGEST_MS = 86_400_000
 PEG_DIGITS_MAX = 9
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_-]{0,39}")
+_NAME = re.compile(r"[^\W_][\w/-]{0,39}")  # coins are called in any script
 
 
 async def funding(facts: Facts, asked: Asked) -> list[str]:

@@ -90,6 +90,7 @@ async def test_questions_about_rules_and_the_market(tmp_path: Path, venue: Venue
             for text in (
                 "/funding",
                 "/funding DOGE",
+                "/funding 币安人生",
                 "/liquidations BTC 9d",
                 "/peg XYZ",
                 "/why nothing",
@@ -116,6 +117,7 @@ async def test_questions_about_rules_and_the_market(tmp_path: Path, venue: Venue
     assert [
         "Name one coin.",
         "No funding of DOGE was heard; is it among server.live, or in a rule?",
+        "No funding of 币安人生 was heard; is it among server.live, or in a rule?",
         "At most 24h.",
         "No quote of XYZ was heard.",
         "There is no rule nothing; /rules lists them.",
