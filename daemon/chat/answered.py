@@ -33,8 +33,11 @@ def standing(answers: Sequence[Answer], now_ms: int) -> list[Answer]:
 
 
 def meant(answer: Answer, alerts: Sequence[Alert], answers: Sequence[Answer]) -> list[Alert]:
-    """Those of these alerts that a press is about. To have seen what somebody had seen before says nothing new."""
-    about = [alert for alert in alerts if alert.episode_id in answer.episodes]
+    """Those of these alerts that a press is about, and that nobody has ended the silence of.
+
+    To have seen what somebody had seen before says nothing new.
+    """
+    about = [alert for alert in alerts if alert.episode_id in answer.episodes - answer.lifted]
     found = touched(answer.panel, about)
     if answer.panel.action != Action.SEEN:
         return found

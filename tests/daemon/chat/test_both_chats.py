@@ -275,6 +275,7 @@ async def test_when_the_silence_ends_it_can_be_answered_anew(
         await desk.wait_for(lambda chat: all("acknowledged by @anna in Telegram, " in text for text in chat.texts))
         (seen,) = await house.silences.acknowledged()
 
+    assert "snoozed" not in still.text  # nobody waits until then any more
     assert "@anna (Telegram)" == seen.who
     assert ([], []) == (offered(desk, 0), offered(desk, 1))
 
