@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from daemon.pictures.composing import said, said_value
+from daemon.pictures.sides import drawn
 from daemon.pictures.looks import looks
 from daemon.trial.deaf import why_deaf
 from rules.alerts import AlertState, Phase
@@ -206,7 +207,7 @@ def _far(rule: Rule, score: float | None, rung: int) -> float | None:
 
 
 def _standing(tracker: Tracker, state: AlertState | None, at_ms: int, parts: Sequence[Part]) -> Standing:
-    score, ladder = _score(tracker, at_ms), tracker.rule.ladder
+    score, ladder = _score(tracker, at_ms), drawn(tracker.rule).ladder
     rung = state.rung if state is not None else 0
     far = _far(tracker.rule, score, rung)
     if parts and far is not None and far > 0:  # as far as its farthest part: most conditions are joined by `and`
@@ -229,7 +230,7 @@ def _silent(state: AlertState, rule: Rule) -> Standing:
     return Standing(
         key=said_key(state.key),
         value=None,
-        limit=rule.ladder.shown[0],
+        limit=drawn(rule).ladder.shown[0],
         far=None,
         phase=state.phase,
         severity=state.alert.severity.value if state.alert is not None else None,

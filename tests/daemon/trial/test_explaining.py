@@ -78,6 +78,19 @@ async def test_the_nearest_to_firing_comes_first_and_what_fires_before_it(tmp_pa
     assert {T} == {one.heard_ms for one in found.standings}
 
 
+async def test_what_shorts_pay_stands_below_zero(tmp_path: Path) -> None:
+    """As messages and pictures have it, though the rule counts how far below."""
+    spec = hot(direction="shorts_pay")
+    database = await lived(tmp_path, spec, [rate(-4e-4, T, "BTC"), rate(1e-4, T, "ETH")])
+    try:
+        found = await explain(database, spec, T + M)
+    finally:
+        await database.close()
+
+    assert [(-4e-4, -5e-4), (1e-4, -5e-4)] == [(one.value, one.limit) for one in found.standings]
+    assert [0.2, 1.2] == [round(one.far or 0.0, 9) for one in found.standings]
+
+
 async def test_what_happened_last_and_the_message_about_it(tmp_path: Path) -> None:
     database = await lived(tmp_path, hot(), [rate(6e-4, T), rate(1e-4, T + M)])
     try:
