@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from daemon.pictures.composing import said, said_value
-from daemon.pictures.sides import drawn
 from daemon.pictures.looks import looks
+from daemon.pictures.sides import drawn
 from daemon.trial.deaf import why_deaf
 from rules.alerts import AlertState, Phase
 from rules.compiled import Rule
