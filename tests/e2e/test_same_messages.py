@@ -50,6 +50,7 @@ RULES: list[dict[str, Any]] = [
         "on": "funding_rate",
         "symbols": ["BTC"],
         "venues": ["binance"],
+        "where": "not is_settled",  # those are asked for at a moment of their own
         "value": "abs(rate_8h) * 3",
         "above": "0.2%",
         "notify": ["desk", "sleeper"],
