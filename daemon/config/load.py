@@ -14,7 +14,7 @@ from daemon.config.explain import describe, explain, misspelled, split
 from daemon.config.fractions import bare_fractions
 from daemon.config.inhibitions import doubtful_inhibitions, idle_inhibitions
 from daemon.config.merge import PRIVATE, read_files
-from daemon.config.mistakes import GUESS, ConfigError, Mistake, nearest, quote
+from daemon.config.mistakes import GUESS, ConfigError, Mistake, closest, nearest, quote
 from daemon.config.model import CONSOLE, Config, Settings, Signature, console_sink
 from daemon.config.places import Place
 from daemon.config.routing import doubtful_routes, idle_routes, unheard, unused
@@ -246,10 +246,9 @@ def _rest(raw: dict[str, Any], where: Place, loc: tuple[str | int, ...]) -> list
     key = "type" if "type" in raw else misspelled("type", raw)
     if key is None or foreign.rule_shape(raw) is not None:
         return []
-    meant = nearest(str(raw[key]), foreign.rule_kinds())
-    if not meant.startswith(GUESS) and raw[key] not in foreign.rule_kinds():
+    kind = closest(str(raw[key]), foreign.rule_kinds())
+    if kind is None:
         return []
-    kind = meant.removeprefix(GUESS).removesuffix("?") if meant.startswith(GUESS) else raw[key]
     guessed = {name: value for name, value in raw.items() if name != key} | {"type": kind}
     try:
         foreign.parse_rule(guessed)

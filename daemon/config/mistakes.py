@@ -51,10 +51,19 @@ def quote(value: object) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean every?`, or the whole list if nothing is close and the list is short enough to read."""
-    names, lower = sorted(set(known)), name.lower()
-    several = [part for part in _SEPARATORS.split(lower) if part]
-    if len(several) > 1 and set(several) <= set(names):
+    names = sorted(set(known))
+    if several := _several(name, names):
         return f"write a list: [{', '.join(several)}]"
+    if (close := closest(name, names)) is not None:
+        return f"{GUESS}{close}?"
+    return f"{KNOWN}{', '.join(names)}" if 0 < len(names) <= 30 else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The one that is probably meant, if any is close; none for several names in one text."""
+    names, lower = sorted(set(known)), name.lower()
+    if _several(name, names):
+        return None
     for close in (
         get_close_matches(lower, names, n=1, cutoff=0.85),
         sorted((one for one in names if _begins(one, lower)), key=len, reverse=True),  # funding_rate: funding
@@ -62,8 +71,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
         sorted((one for one in names if _begins(lower, one)), key=len),  # liq: liquidation
     ):
         if close:
-            return f"{GUESS}{close[0]}?"
-    return f"{KNOWN}{', '.join(names)}" if 0 < len(names) <= 30 else ""
+            return close[0]
+    return None
+
+
+def _several(name: str, names: Iterable[str]) -> list[str]:
+    """The names in one text, if it is made of two or more that are known; else none."""
+    parts = [part for part in _SEPARATORS.split(name.lower()) if part]
+    return parts if len(parts) > 1 and set(parts) <= set(names) else []
 
 
 def _begins(start: str, text: str) -> bool:
