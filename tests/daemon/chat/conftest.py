@@ -6,7 +6,6 @@ from functools import partial
 import pytest
 
 from daemon.chat.slack_ear import SlackEar
-from tests.chats import Slack
 from tests.daemon.town import Venue
 from tests.patience import PATIENCE_S
 
@@ -22,9 +21,3 @@ async def venue() -> AsyncIterator[Venue]:
     """One stablecoin is cheap."""
     async with Venue(USDT=0.97) as venue:
         yield venue
-
-
-@pytest.fixture
-async def desk() -> AsyncIterator[Slack]:
-    async with Slack() as desk:
-        yield desk
